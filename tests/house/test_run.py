@@ -1,0 +1,82 @@
+"""The one file that sets everything up: its verbs, and when it may skip the set-up."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+
+@pytest.fixture
+def run(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Load run.py with an environment of its own, so that nothing real is touched."""
+    spec = importlib.util.spec_from_file_location("run_under_test", root / "run.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    venv = tmp_path / ".venv"
+    (venv / "bin").mkdir(parents=True)
+    (venv / "bin" / "python").symlink_to(sys.executable)
+    monkeypatch.setattr(module, "VENV", venv)
+    monkeypatch.setattr(module, "PYTHON", venv / "bin" / "python")
+    monkeypatch.setattr(module, "STAMP", venv / "set-up.json")
+    return module
+
+
+def stamp(run: ModuleType, lock: str, digest: str | None = None) -> None:
+    run.STAMP.write_text(json.dumps({"lock": lock, "digest": digest or run.digest(lock)}))
+
+
+def test_an_environment_with_the_tests_in_it_serves_the_demo_too(run: ModuleType) -> None:
+    stamp(run, "dev")
+    assert run.is_ready("base")
+    assert run.is_ready("dev")
+
+
+def test_an_environment_for_the_demo_does_not_serve_the_tests(run: ModuleType) -> None:
+    stamp(run, "base")
+    assert run.is_ready("base")
+    assert not run.is_ready("dev")
+
+
+def test_a_changed_lock_asks_for_a_new_set_up(run: ModuleType) -> None:
+    stamp(run, "dev", "of another lock")
+    assert not run.is_ready("dev")
+
+
+@pytest.mark.parametrize("text", ["", "not json", "[]"])
+def test_a_broken_stamp_asks_for_a_new_set_up(run: ModuleType, text: str) -> None:
+    run.STAMP.write_text(text)
+    assert not run.is_ready("base")
+
+
+def test_an_environment_whose_python_has_gone_is_set_up_anew(run: ModuleType) -> None:
+    stamp(run, "dev")
+    run.PYTHON.unlink()
+    assert not run.is_ready("dev")
+
+
+def test_pip_takes_over_where_uv_cannot_be_had(run: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[list[str]] = []
+
+    def remember(command: list[str | Path], **_: object) -> int:
+        calls.append([str(word) for word in command])
+        return 0
+
+    monkeypatch.setattr(run, "call", remember)
+    run.install("base")  # fetching uv "succeeds" without leaving one behind
+    assert ["--require-hashes", "-r", str(run.LOCKS["base"])] == calls[1][-3:]
+    assert calls[1][1:3] == ["-m", "pip"]
+    assert "-e" in calls[2]
+
+
+@pytest.mark.parametrize("words", [["frob"], []])
+def test_an_unknown_verb_prints_the_verbs(words: list[str], root: Path) -> None:
+    done = subprocess.run([sys.executable, root / "run.py", *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert all(verb in done.stderr for verb in ("setup", "demo", "test", "lab", "bench", "lint"))
+    assert "Traceback" not in done.stderr
