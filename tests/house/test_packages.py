@@ -27,7 +27,8 @@ def name_of(requirement: str) -> str:
 def locked(root: Path, lock: str) -> dict[str, set[str]]:
     """Each package of a lock with its versions (a marker may choose between two)."""
     found: dict[str, set[str]] = {}
-    for name, version in re.findall(r"^([a-z0-9][\w.-]*)(?:\[[\w,]+\])?==([^\s;]+)", (root / lock).read_text(), re.MULTILINE):
+    pins = re.compile(r"^([a-z0-9][\w.-]*)(?:\[[\w,]+\])?==([^\s;]+)", re.MULTILINE)
+    for name, version in pins.findall((root / lock).read_text()):
         found.setdefault(re.sub(r"[-_.]+", "-", name).lower(), set()).add(version)
     return found
 
