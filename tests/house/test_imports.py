@@ -20,8 +20,11 @@ COLLECTOR = {
     "recipient": {"errors"},
     "store": {"errors", "wire"},
     "migrations": {"errors", "store"},
-    "pulse": {"errors", "store"},
-    "writer": {"errors", "store", "pulse", "wire"},
+    "pulse": {"errors"},
+    "logs": set[str](),
+    "setup": {"errors"},
+    "ledger": {"errors", "store", "wire"},
+    "writer": {"errors", "store", "pulse", "wire", "ledger", "logs"},
 }
 TOOLKIT = {
     "errors": set[str](),
