@@ -1,0 +1,26 @@
+"""Intervals and curves: plain arrays in, named tuples of arrays out.
+
+This room knows proportions and times, and nothing of callbacks. Data come first and by position, options by keyword.
+Impossible input raises `ArgumentError`; a number that does not exist (0 of 0, a quantile never reached) is NaN.
+"""
+
+from .incidence import (
+    CumulativeIncidence,
+    cumulative_incidence,
+    incidence_at,
+    incidence_quantiles,
+    restricted_mean,
+)
+from .proportion import Difference, Interval, newcombe, wilson
+
+__all__ = [
+    "CumulativeIncidence",
+    "Difference",
+    "Interval",
+    "cumulative_incidence",
+    "incidence_at",
+    "incidence_quantiles",
+    "newcombe",
+    "restricted_mean",
+    "wilson",
+]
