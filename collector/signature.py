@@ -126,6 +126,17 @@ def sign(token: str, message: bytes) -> str:
     return b64encode(hmac.new(octets(token), message, hashlib.sha256).digest()).decode("ascii")
 
 
+def ambiguous(urls: Sequence[str]) -> bool:
+    """Say whether a signature under one URL could be read as one under another, with another nonce.
+
+    Only where one URL without its query begins with the other, and what follows could belong to a nonce. A slash could
+    not, so a URL with and without a slash at its end get along.
+    """
+    bases = {_base(url) for url in urls}
+    rests = (longer[len(base) :] for base in bases for longer in bases if longer != base and longer.startswith(base))
+    return any(NONCE.fullmatch(rest.removeprefix(".")) for rest in rests)
+
+
 def _matches(header: str | None, messages: Sequence[bytes], tokens: Sequence[str]) -> bool:
     """Compare every signature of a header with every possible one, without stopping at the first that fits."""
     values = (header or "").split(",", MOST_VALUES)
