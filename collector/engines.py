@@ -1,0 +1,158 @@
+"""Opens a store so that what was acknowledged is still there after a power cut.
+
+One engine writes (SQLite in WAL with every commit flushed, or PostgreSQL with synchronous commits), another only reads.
+"""
+
+import os
+import sqlite3
+import stat
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.pool import NullPool
+
+from collector.errors import CollectorError
+
+# SQLite before 3.51.3 can lose committed pages when two connections write or checkpoint at one moment.
+SOUND_SQLITE = (3, 51, 3)
+# Shorter than the three seconds a request waits for its commit, so that a held lock becomes a clear answer.
+LOCK_WAIT_MS = 2_500
+
+
+def sqlite_module() -> ModuleType:
+    """Choose the SQLite that keeps what it has committed: the bundled one where Python's own is too old."""
+    if sqlite3.sqlite_version_info >= SOUND_SQLITE:
+        return sqlite3
+    try:
+        import pysqlite3.dbapi2 as bundled
+    except ImportError:
+        raise CollectorError(
+            f"SQLite {sqlite3.sqlite_version} of this Python can lose committed rows; "
+            f"install the package pysqlite3 or a Python with SQLite {'.'.join(map(str, SOUND_SQLITE))} or newer"
+        ) from None
+    module: ModuleType = bundled
+    return module
+
+
+def parsed(url: str) -> URL:
+    """Read a database URL.
+
+    Raises
+    ------
+    CollectorError
+        If it is no URL, names another database than SQLite and PostgreSQL, or SQLite without a file.
+    """
+    try:
+        made = make_url(url)
+    except ArgumentError:
+        raise CollectorError("COLLECTOR_DATABASE_URL is no database URL; try sqlite:///data/callbacks.db") from None
+    backend = made.get_backend_name()
+    if backend not in {"sqlite", "postgresql"}:
+        raise CollectorError(f"a store is kept in SQLite or PostgreSQL, not in {backend!r}")
+    if backend == "sqlite" and made.database in {None, "", ":memory:"}:
+        raise CollectorError("a store in memory would forget what it has acknowledged; name a file: sqlite:///FILE")
+    return made
+
+
+def sqlite_file(url: str) -> Path | None:
+    """Name the file of a SQLite store; None for PostgreSQL."""
+    made = parsed(url)
+    return Path(made.database or "").absolute() if made.get_backend_name() == "sqlite" else None
+
+
+def _create_file(path: Path) -> None:
+    """Create an empty store readable by its owner alone, so that its name survives a power cut as its rows do."""
+    if path.exists():
+        return
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # SQLite gives its -wal and -shm files the mode of the file they belong to.
+    os.close(os.open(path, os.O_CREAT | os.O_WRONLY, stat.S_IRUSR | stat.S_IWUSR))
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def writer_engine(url: str) -> Engine:
+    """Open a store for writing so that what COMMIT has returned for survives a power cut.
+
+    A SQLite file is created (mode 0600) where there is none. The durability settings are read back on each connection.
+
+    Raises
+    ------
+    CollectorError
+        If the URL is not a store's, the file cannot be created, or the database does not take the settings.
+    """
+    path = sqlite_file(url)
+    if path is None:
+        return _postgresql_engine(url)
+    try:
+        _create_file(path)
+    except OSError as error:
+        raise CollectorError(f"the store {path} cannot be created: {error.strerror}") from None
+    engine = create_engine(f"sqlite:///{path}", module=sqlite_module(), poolclass=NullPool, hide_parameters=True)
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: Any) -> None:
+        # Python's own idea of when a transaction begins is not SQLite's: we say BEGIN ourselves, below.
+        connection.isolation_level = None
+        wanted = {"busy_timeout": LOCK_WAIT_MS, "journal_mode": "wal", "synchronous": 2, "mmap_size": 0}
+        for name, value in wanted.items():
+            connection.execute(f"PRAGMA {name} = {value}")
+            got = connection.execute(f"PRAGMA {name}").fetchone()[0]
+            if got != value:
+                raise CollectorError(
+                    f"SQLite took {got!r} for {name} where {value!r} was asked: rows would not be safe"
+                )
+        connection.execute("PRAGMA journal_size_limit = 67108864")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # Reading first and writing later in a deferred transaction fails at once, without waiting for the lock.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _postgresql_engine(url: str) -> Engine:
+    try:
+        engine = create_engine(parsed(url), hide_parameters=True, pool_pre_ping=True)
+    except (ImportError, NoSuchModuleError):
+        raise CollectorError("PostgreSQL needs the package psycopg: pip install 'psycopg[binary]'") from None
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET synchronous_commit = on")
+            cursor.execute("SET TIME ZONE 'UTC'")
+            if cursor.execute("SHOW fsync").fetchone()[0] != "on":
+                raise CollectorError("this PostgreSQL runs with fsync=off: acknowledged rows would not be safe")
+        connection.commit()
+
+    return engine
+
+
+def reader_engine(url: str) -> Engine:
+    """Open a store for reading beside the process that writes it; nothing can be written through it.
+
+    Raises
+    ------
+    CollectorError
+        If there is no such store.
+    """
+    path = sqlite_file(url)
+    if path is None:
+        return _postgresql_engine(url)
+    if not path.is_file():
+        raise CollectorError(f"there is no store at {path}; `collector serve` or `collector replay` makes one")
+    module = sqlite_module()
+    address = f"{path.as_uri()}?mode=ro"
+    return create_engine(
+        "sqlite://", creator=lambda: module.connect(address, uri=True), module=module, poolclass=NullPool,
+        hide_parameters=True,
+    )  # fmt: skip
