@@ -18,7 +18,7 @@ FIXED_PATHS = frozenset({"/verifications", "/healthz", "/readyz", "/metrics"})
 # Each request is checked against every token under every URL.
 MOST_TOKENS = 4
 MOST_URLS = 4
-# An HMAC is no stronger than its key, and an operator's own word is guessed first. A token of Plivo's has 40 characters;
+# An HMAC is no stronger than its key, and an operator's own word is guessed first. Plivo's tokens have 40 characters:
 # half of one is a copying mistake.
 SHORTEST_PEPPER = 32
 SHORTEST_SECRET = 16
