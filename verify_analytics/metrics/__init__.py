@@ -1,0 +1,10 @@
+"""One function per question: frames of attempts or sessions in, a small pandas frame of numbers out.
+
+Counting happens where the data are (pandas, Polars, DuckDB, …); rates, intervals and curves are finished here. Every
+figure carries its numerator, denominator and interval, from when it was seen, and how many were left out and why.
+"""
+
+# Imported at once and not on demand: a function and its module may share a name, and the function must win.
+from .delivery import delivery_rate
+
+__all__ = ["delivery_rate"]

@@ -1,0 +1,178 @@
+"""Counting in the engine: one grouped query on any dataframe, and a small pandas table back.
+
+Every metric counts with `count_rows`: rows are grouped by what the metric needs and counted where they are, and only
+the counts travel. What follows is arithmetic on a table that fits on a page.
+"""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+from narwhals.typing import IntoFrame
+from numpy.typing import NDArray
+
+from verify_analytics.errors import ArgumentError, DoubtfulWarning, SchemaError
+
+from .by import finished, in_order, key, key_columns
+
+Ints = NDArray[np.int64]
+Frame = nw.DataFrame[Any] | nw.LazyFrame[Any]
+
+# What every result must know travels as columns of what was counted.
+CONTEXT = ("as_of_us", "patience_seconds", "coverage_known", "covered_until_us")
+
+
+class Context(NamedTuple):
+    """From when the data are seen, how long things may wait, and up to when the collector is known to have listened."""
+
+    as_of: pd.Timestamp
+    patience_seconds: float
+    window_seconds: float
+    covered_until: pd.Timestamp
+    coverage_known: bool
+
+
+class Counts:
+    """A small table of counts: rows of `table` fall into `groups` (one row each, in reading order)."""
+
+    def __init__(self, table: pd.DataFrame, by: Sequence[str], context: Context) -> None:
+        self.context = context
+        self.table = table
+        self.rows: Ints = table["rows"].to_numpy(dtype=np.int64)
+        keys = finished(table, by)
+        # Without a split there is one group, and it is there even when nothing was counted.
+        self.groups = in_order(keys.drop_duplicates()).reset_index(drop=True) if by else pd.DataFrame(index=[0])
+        if by:
+            places = self.groups.reset_index(names="_place")
+            self.place: Ints = keys.merge(places, on=list(by), how="left")["_place"].to_numpy(dtype=np.int64)
+        else:
+            self.place = np.zeros(len(table), dtype=np.int64)
+
+    def total(self, chosen: pd.Series | NDArray[np.bool_] | None = None) -> Ints:
+        """Count the rows of each group, all or those chosen (one truth value per row of `table`)."""
+        mask = np.ones(len(self.rows), dtype=bool) if chosen is None else np.asarray(chosen, dtype=bool)
+        found = np.zeros(len(self.groups), dtype=np.int64)
+        np.add.at(found, self.place[mask], self.rows[mask])
+        return found
+
+
+def opened(frame: IntoFrame, columns: Sequence[str], *, asked_by: str, made_by: str) -> Frame:
+    """Take a dataframe of any engine, and make sure that what will be read is there.
+
+    Raises
+    ------
+    ArgumentError
+        For something that is no dataframe.
+    SchemaError
+        For a dataframe without one of the columns.
+    """
+    try:
+        opened_frame: Frame = nw.from_native(frame)
+    except TypeError as error:
+        raise ArgumentError(
+            f"{asked_by} takes the frame that {made_by} gives (pandas, Polars, DuckDB, …); got {type(frame).__name__}"
+        ) from error
+    there = opened_frame.collect_schema().names()
+    missing = [name for name in columns if name not in there]
+    if missing:
+        raise SchemaError(
+            f"{asked_by} needs the column{'s' * (len(missing) > 1)} {', '.join(missing)}, as {made_by} gives them; "
+            f"there are: {', '.join(there)}"
+        )
+    return opened_frame
+
+
+def collected(frame: Frame) -> pd.DataFrame:
+    """Bring a small result over from its engine."""
+    return (frame.collect() if isinstance(frame, nw.LazyFrame) else frame).to_pandas()
+
+
+def count_rows(
+    frame: Frame,
+    by: Sequence[str],
+    also: Sequence[str] = (),
+    *,
+    started: str,
+    made: Mapping[str, nw.Expr] | None = None,
+    context: Sequence[str] = CONTEXT,
+) -> Counts:
+    """Group rows by the split and by some more columns, in the engine, and count them.
+
+    Parameters
+    ----------
+    frame
+        What `opened` gave, filtered to the rows that count.
+    by
+        The split, already checked.
+    also
+        More columns to keep apart; missing values form groups of their own.
+    started
+        The column of microseconds from which day and hour are taken.
+    made
+        Columns to compute first, for use in `also`.
+    context
+        The columns that say from when and how the data are seen; one value each in a frame.
+
+    Raises
+    ------
+    ArgumentError
+        For a frame that was put together from readings with different `as_of`, patience or window.
+    """
+    keys = [*(key(name) for name in by), *also]
+    # A constant key, because not every engine groups by nothing.
+    wide = frame.with_columns(**(made or {})).with_columns(_all=nw.lit(0), **key_columns(by, started=started))
+    seen = [nw.col(name) for name in context]
+    grouped = wide.select("_all", *keys, *seen).group_by("_all", *keys)
+    table = collected(
+        grouped.agg(
+            nw.len().alias("rows"),
+            *(nw.col(name).min().alias(f"{name}_min") for name in context),
+            *(nw.col(name).max().alias(f"{name}_max") for name in context),
+        )
+    )
+    return Counts(table, by, _context(table, context))
+
+
+def _context(table: pd.DataFrame, names: Sequence[str]) -> Context:
+    """Read the one value of each context column; two values mean two readings in one frame."""
+    one: dict[str, Any] = {}
+    for name in names:
+        low, high = table[f"{name}_min"].dropna(), table[f"{name}_max"].dropna()
+        one[name] = high.max() if len(high) else None
+        if len(low) and low.min() != high.max():
+            raise ArgumentError(
+                f"the frame holds more than one {name.removesuffix('_us')} ({low.min()} to {high.max()}): "
+                "compute the metric on each reading by itself"
+            )
+    return Context(
+        as_of=moment(one.get("as_of_us")),
+        patience_seconds=_number(one.get("patience_seconds")),
+        window_seconds=_number(one.get("window_seconds")),
+        covered_until=moment(one.get("covered_until_us")),
+        coverage_known=bool(one.get("coverage_known")),
+    )
+
+
+def moment(microseconds: float | None) -> pd.Timestamp:
+    """Turn microseconds since 1970 into an aware UTC moment; nothing becomes NaT."""
+    if microseconds is None:
+        return pd.NaT  # type: ignore[return-value]
+    return pd.Timestamp(int(microseconds), unit="us", tz="UTC").as_unit("us")
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else float(value)
+
+
+def warn_if_stale(context: Context, *, asked_by: str, stacklevel: int = 3) -> None:
+    """Warn where the report looks from later than the collector is known to have listened."""
+    if context.coverage_known and context.as_of > context.covered_until:
+        warnings.warn(
+            f"{asked_by}: as_of is {context.as_of:%Y-%m-%d %H:%M} UTC, but the collector is known to have listened "
+            f"only until {context.covered_until:%Y-%m-%d %H:%M} UTC; later ones are missing, and may look like failures",
+            DoubtfulWarning,
+            stacklevel=stacklevel,
+        )
