@@ -172,7 +172,7 @@ def warn_if_stale(context: Context, *, asked_by: str, stacklevel: int = 3) -> No
     if context.coverage_known and context.as_of > context.covered_until:
         warnings.warn(
             f"{asked_by}: as_of is {context.as_of:%Y-%m-%d %H:%M} UTC, but the collector is known to have listened "
-            f"only until {context.covered_until:%Y-%m-%d %H:%M} UTC; later ones are missing, and may look like failures",
+            f"only until {context.covered_until:%Y-%m-%d %H:%M} UTC; later ones are missing and may look like failure",
             DoubtfulWarning,
             stacklevel=stacklevel,
         )

@@ -7,8 +7,8 @@ from narwhals.typing import IntoFrame
 from .by import ATTEMPT_BY, By, checked_by
 from .counting import CONTEXT, Counts, count_rows, opened, warn_if_stale
 from .frames import put_together, rate_rows
+from .outcomes import KNOWN, left_out
 
-KNOWN = ("delivered", "undelivered", "failed", "accepted", "silent")
 # Refused before anything was sent, because of a rule or because of the account, and not because of the network.
 POLICY_CODES = ("451", "452")  # fraud threshold breached, potential SMS pumping
 ACCOUNT_CODES = ("450", "900")  # destination country not enabled, insufficient credit
@@ -104,8 +104,8 @@ def _reason() -> nw.Expr:
 def _finish(counts: Counts) -> pd.DataFrame:
     mature = counts.table["mature"].astype(bool)
     outcome, reason = counts.table["outcome"], counts.table["_reason"]
-    found = {name: counts.total(mature & (outcome == name)) for name in (*KNOWN, "unobserved")}
-    known = sum((found[name] for name in KNOWN), start=0 * counts.total())
+    found = {name: counts.total(mature & (outcome == name)) for name in KNOWN}
+    known = counts.total(mature & outcome.isin(KNOWN))
     receipts = found["delivered"] + found["undelivered"]
     failed = mature & (outcome == "failed")
     measures = (
@@ -116,11 +116,5 @@ def _finish(counts: Counts) -> pd.DataFrame:
         ("not_handed_over_policy", counts.total(failed & (reason == "policy")), known),
         ("not_handed_over_account", counts.total(failed & (reason == "account")), known),
     )
-    left_out = {
-        "immature": counts.total(~mature),
-        "unobserved": found["unobserved"],
-        # What is left: nothing but statuses that nobody listed. As a remainder, so that no attempt can get lost.
-        "unknown": counts.total(mature) - known - found["unobserved"],
-    }
     parts = [rate_rows(counts.groups, name, count, n) for name, count, n in measures]
-    return put_together(parts, left_out, counts.context)
+    return put_together(parts, left_out(counts), counts.context)
