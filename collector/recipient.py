@@ -85,8 +85,10 @@ def _place(digits: str) -> tuple[str | None, str | None]:
         parsed = phonenumbers.parse(f"+{digits}")
     except phonenumbers.NumberParseException:
         return None, None
-    # The length alone decides on the block: pumped traffic likes ranges that were never given out.
-    block = digits[:-HIDDEN_DIGITS] if phonenumbers.is_possible_number(parsed) else None
+    # The length alone decides on the block, and a length without area code will not do: pumped traffic likes ranges
+    # that were never given out.
+    length = phonenumbers.is_possible_number_with_reason(parsed)
+    block = digits[:-HIDDEN_DIGITS] if length == phonenumbers.ValidationResult.IS_POSSIBLE else None
     # None for a number that no country has; "001" for one that belongs to the whole world.
     region = phonenumbers.region_code_for_number(parsed) if phonenumbers.is_valid_number(parsed) else None
     return (region if region and region.isalpha() else None), block
