@@ -24,13 +24,15 @@ COLLECTOR = {
     "settings": {"errors", "envfile", "values"},
     "wire": {"form", "digits", "moments"},
     "recipient": {"digits"},
+    "items": set[str](),
     "setup": {"errors"},
     "engines": {"errors"},
     "store": {"errors", "engines", "wire"},
     "migrations": {"errors", "engines", "store"},
-    "ledger": {"errors", "store"},
-    "pulse": {"errors", "store"},
-    "writer": {"errors", "engines", "store", "pulse", "wire", "ledger", "logs"},
+    "ledger": {"items", "logs", "store"},
+    "pulse": {"store"},
+    "status": {"errors", "store", "pulse"},
+    "writer": {"errors", "items", "ledger", "logs", "pulse"},
 }
 TOOLKIT = {
     "errors": set[str](),
