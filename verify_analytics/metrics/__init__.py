@@ -7,5 +7,6 @@ figure carries its numerator, denominator and interval, from when it was seen, a
 # Imported at once and not on demand: a function and its module may share a name, and the function must win.
 from .delivery import delivery_rate
 from .error_codes import error_codes
+from .speed import clock_faults, time_to_verify
 
-__all__ = ["delivery_rate", "error_codes"]
+__all__ = ["clock_faults", "delivery_rate", "error_codes", "time_to_verify"]

@@ -23,6 +23,8 @@ Frame = nw.DataFrame[Any] | nw.LazyFrame[Any]
 
 # What every result must know travels as columns of what was counted.
 CONTEXT = ("as_of_us", "patience_seconds", "coverage_known", "covered_until_us")
+# The collector writes its pulse once a minute, for the minute that has passed: this much behind is not stale.
+PULSE_SLACK = pd.Timedelta("2min")
 
 
 class Context(NamedTuple):
@@ -123,7 +125,7 @@ def count_rows(
     """
     keys = [*(key(name) for name in by), *also]
     # A constant key, because not every engine groups by nothing.
-    wide = frame.with_columns(**(made or {})).with_columns(_all=nw.lit(0), **key_columns(by, started=started))
+    wide = frame.with_columns(_all=nw.lit(0), **(made or {}), **key_columns(by, started=started))
     seen = [nw.col(name) for name in context]
     grouped = wide.select("_all", *keys, *seen).group_by("_all", *keys)
     table = collected(
@@ -169,7 +171,7 @@ def _number(value: float | None) -> float:
 
 def warn_if_stale(context: Context, *, asked_by: str, stacklevel: int = 3) -> None:
     """Warn where the report looks from later than the collector is known to have listened."""
-    if context.coverage_known and context.as_of > context.covered_until:
+    if context.coverage_known and context.as_of > context.covered_until + PULSE_SLACK:
         warnings.warn(
             f"{asked_by}: as_of is {context.as_of:%Y-%m-%d %H:%M} UTC, but the collector is known to have listened "
             f"only until {context.covered_until:%Y-%m-%d %H:%M} UTC; later ones are missing and may look like failure",

@@ -68,6 +68,43 @@ ATTEMPT_DEFAULTS: dict[str, Any] = {
     "as_of_us": AS_OF_US,
     "patience_seconds": 900.0,
 }
+SESSION_DEFAULTS: dict[str, Any] = {
+    "session_id": None,
+    "provider": "plivo",
+    "recipient_key": None,
+    "country": "DE",
+    "number_block": None,
+    "started_us": START_US,
+    "first_channel": "sms",
+    "last_started_us": START_US,
+    "attempts": 1,
+    "attempts_before_verified": 1,
+    "lowest_sequence": 1,
+    "highest_sequence": 1,
+    "complete": True,
+    "verified_app_us": None,
+    "verified_callback_us": None,
+    "verified_us": None,
+    "expired_us": None,
+    "ended_us": None,
+    "outcome": "abandoned",
+    "mature": True,
+    "unobserved": False,
+    "observable_app": True,
+    "observable_callback": True,
+    "second_started_us": None,
+    "fell_back": False,
+    "fallback_started_us": None,
+    "app_first_us": None,
+    "app_last_us": None,
+    "callback_first_us": None,
+    "callback_last_us": None,
+    "coverage_known": True,
+    "covered_until_us": AS_OF_US,
+    "as_of_us": AS_OF_US,
+    "patience_seconds": 900.0,
+    "window_seconds": 600.0,
+}
 FLOATS = {"patience_seconds", "seconds_since_previous", "window_seconds"}
 INTS = {"attempt_sequence", "attempts_in_session", "lowest_sequence", "attempts", "attempts_before_verified"}
 
@@ -99,6 +136,16 @@ def attempts_of() -> Build:
     def build(rows: list[dict[str, Any]]) -> pd.DataFrame:
         named = [{"key": f"a{i}", "attempt_id": f"a{i}", "session_id": f"s{i}", **row} for i, row in enumerate(rows)]
         return typed(named, ATTEMPT_DEFAULTS)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def sessions_of() -> Build:
+    """Build a pandas frame of sessions; each row names only what differs from one that was given up after one SMS."""
+
+    def build(rows: list[dict[str, Any]]) -> pd.DataFrame:
+        return typed([{"session_id": f"s{i}", **row} for i, row in enumerate(rows)], SESSION_DEFAULTS)
 
     return build
 
