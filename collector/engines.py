@@ -21,6 +21,8 @@ from collector.errors import CollectorError
 SOUND_SQLITE = (3, 51, 3)
 # Shorter than the three seconds a request waits for its commit, so that a held lock becomes a clear answer.
 LOCK_WAIT_MS = 2_500
+# Room for the write-ahead log at its largest and some hours of callbacks.
+LEAST_SPACE = 128 * 1024 * 1024
 
 
 def sqlite_module() -> ModuleType:
@@ -62,6 +64,15 @@ def sqlite_file(url: str) -> Path | None:
     """Name the file of a SQLite store; None for PostgreSQL."""
     made = parsed(url)
     return Path(made.database or "").absolute() if made.get_backend_name() == "sqlite" else None
+
+
+def has_space(url: str) -> bool:
+    """Say whether the disk of a SQLite store has room to go on; PostgreSQL's disk is not ours to see."""
+    path = sqlite_file(url)
+    if path is None:
+        return True
+    disk = os.statvfs(path.parent)
+    return disk.f_bavail * disk.f_frsize >= LEAST_SPACE
 
 
 def _create_file(path: Path) -> None:

@@ -1,0 +1,50 @@
+"""Writes what happens as JSON, one line each: words and counts, never a number of a person, a body, a query or a token.
+
+A message is a word of ours; what belongs to it comes as ``extra``. Of an exception only its type and the places in the
+code are written, because its text may repeat what was sent.
+"""
+
+import json
+import logging
+import sys
+import traceback
+from datetime import UTC, datetime
+
+log = logging.getLogger("collector")
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+class JsonLines(logging.Formatter):
+    """Format a record as one JSON object."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Give the line of one record."""
+        is_ours = record.name == log.name
+        line: dict[str, object] = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            # Another library's message may hold anything; its unformatted pattern does not.
+            "event": record.msg if isinstance(record.msg, str) else type(record.msg).__name__,
+        }
+        if is_ours:
+            line |= {key: value for key, value in vars(record).items() if key not in _STANDARD}
+        else:
+            line["from"] = record.name
+        if record.exc_info and record.exc_info[0]:
+            line["error"] = record.exc_info[0].__name__
+            frames = traceback.extract_tb(record.exc_info[2])
+            line["where"] = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames]
+        return json.dumps(line, default=str)
+
+
+def to_standard_error() -> None:
+    """Send everything that is logged in this process to standard error, as JSON lines."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines())
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(logging.WARNING)
+    log.setLevel(logging.INFO)
+    # Waitress counts its own queue aloud at every request; our own gauge says the same.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
