@@ -23,6 +23,8 @@ from collector.form import octets, pairs, query_octets
 
 # Every nonce seen in public is about 20 decimal digits.
 NONCE = re.compile(r"[0-9A-Za-z_=+-]{1,128}")
+# What may stand between a URL and the nonce signed after it, or be part of that nonce.
+_CONTINUED = re.compile(r"[.]?[0-9A-Za-z_=+-]*")
 # A token is kept beside its successor while it is being rotated; more than a few values is no signature of Plivo's.
 MOST_VALUES = 8
 # 32 bytes in base64, padded, standard alphabet. Compared as text, so only the one canonical spelling can be equal.
@@ -133,8 +135,8 @@ def ambiguous(urls: Sequence[str]) -> bool:
     not, so a URL with and without a slash at its end get along.
     """
     bases = {_base(url) for url in urls}
-    rests = (longer[len(base) :] for base in bases for longer in bases if longer != base and longer.startswith(base))
-    return any(NONCE.fullmatch(rest.removeprefix(".")) for rest in rests)
+    rests = (longer[len(base) :] for base in bases for longer in bases - {base} if longer.startswith(base))
+    return any(_CONTINUED.fullmatch(rest) for rest in rests)
 
 
 def _matches(header: str | None, messages: Sequence[bytes], tokens: Sequence[str]) -> bool:

@@ -28,7 +28,7 @@ V3 = Literal["ignore", "require"]
 
 _SPELT_OUT = re.compile(r"<.*>|\$\{.*|\{\{.*\}\}|.*(?:\.\.\.|…).*")
 _STAND_IN = re.compile(
-    r"(?:please)?(?:change|replace|insert|fill|set|put|edit|enter)(?:me|in|this|it|the|your|here)[a-z]*"
+    r"(?:please)?(?:change|replace|insert|fill|set|put|edit|enter)(?:me|in|with|this|it|the|your|here)[a-z]*"
     r"|(?:your|my|the|a|some|new|old)*(?:plivo)?(?:main)?(?:auth|account|access|api|collector|verification)?"
     r"(?:id|token|secret|key|pepper|password)s?(?:goes)?(?:here)?"
     r"|todo|fixme|tbd|none|null|nil|undefined|unset|empty|placeholder|example|sample|dummy|test|testing|default|value"
@@ -166,9 +166,9 @@ def _entry(name: str, number: int, found: tuple[str, ...]) -> str:
 
 
 def _is_stand_in(secret: str) -> bool:
-    squeezed = re.sub(r"[^a-z]", "", secret.lower())
-    worded = not any(character.isdigit() for character in secret) and _STAND_IN.fullmatch(squeezed)
-    return bool(worded or _SPELT_OUT.fullmatch(secret) or len(set(secret)) == 1)
+    # A number at the end makes it no more of a secret; digits in the middle make it no word.
+    words = re.sub(r"[^a-z0-9]", "", secret.lower()).rstrip("0123456789")
+    return bool(_STAND_IN.fullmatch(words) or _SPELT_OUT.fullmatch(secret) or len(set(secret)) == 1)
 
 
 def _check_url(entry: str, url: str) -> None:

@@ -166,6 +166,7 @@ def test_a_captured_signature_cannot_take_a_fresh_nonce_by_moving_the_border() -
     [
         (["https://h/hook", "https://h/hook2"], True),
         (["https://h/hook.a", "https://h/hook"], True),
+        (["https://h/hook.", "https://h/hook"], True),
         (["https://h/hook", "https://h/hook2?tenant=a"], True),
         (["https://h/hook", "https://h/hook/"], False),
         (["https://h/hook", "https://h/hook/a"], False),
@@ -213,7 +214,7 @@ TENANT = f"{URL}?tenant=a&empty="
 TENANT_V3 = {"v3": sign(TOKEN, f"{URL}?empty=&tenant=a.Channelsms.{NONCE}".encode()), "v3-nonce": NONCE}
 
 
-@pytest.mark.parametrize("query", ["tenant=a&empty=", "empty&tenant=a", "%74enant=a&empty=", ""])
+@pytest.mark.parametrize("query", ["tenant=a&empty=", "empty&tenant=a", "%74enant=a&empty=", "tenant=a", ""])
 def test_v3_knows_the_configured_query_even_where_a_proxy_took_it_away(query: str) -> None:
     assert prove(TENANT_V3, urls=[TENANT], query=query, params=[("Channel", "sms")]).text == "v3"
 
