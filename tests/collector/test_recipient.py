@@ -76,7 +76,7 @@ def test_a_number_of_nobody_or_of_the_whole_world_has_no_country() -> None:
     freephone = phonenumbers.example_number_for_non_geo_entity(800)
     assert freephone is not None
     worldwide = f"{freephone.country_code}{freephone.national_number}"
-    for number in ("1" * 11, "999" + "5" * 8, "447700" + "900123", worldwide):
+    for number in ("1" * 11, "91" + "1" * 10, "999" + "5" * 8, "447700" + "900123", worldwide):
         assert describe(number, PEPPER, NAME).country is None
 
 
@@ -97,6 +97,8 @@ def test_a_range_that_was_never_given_out_has_a_block_and_no_country() -> None:
 @pytest.mark.parametrize("length", range(1, 7))
 def test_a_short_number_has_no_block_because_little_would_be_hidden(length: int) -> None:
     assert describe("1234567"[:length], PEPPER, NAME).number_block is None
+    # A length that Austria does have.
+    assert describe("431111"[:length], PEPPER, NAME)[1:] == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -106,6 +108,7 @@ def test_a_short_number_has_no_block_because_little_would_be_hidden(length: int)
         pytest.param(FILM + FILM, id="two numbers in one: the first would be whole"),
         pytest.param(FILM[1:], id="no country's number is written like this"),
         pytest.param(FILM[:8], id="too short for its country"),
+        pytest.param("49" + "1" * 14, id="longer than E.164 allows, though Germany's own numbers may be as long"),
     ],
 )
 def test_digits_longer_or_shorter_than_a_number_have_no_block(digits: str) -> None:

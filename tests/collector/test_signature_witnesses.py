@@ -200,6 +200,13 @@ arbitrary = st.fixed_dictionaries(
 )
 
 
+def test_characters_that_no_bytes_explain_prove_nothing() -> None:
+    odd = "\ud800\udcff"
+    headers = [(f"{PREFIX}{name}", "1") for name in ("V2", "V3", "V2-Nonce", "V3-Nonce")]
+    headers += [(odd, odd), (f"{PREFIX}Ma-V3", odd)]
+    assert not verify("POST", [f"https://h/{odd}?{odd}"], odd, [(odd, odd)], headers, tokens=[odd], main_tokens=[odd])
+
+
 @settings(deadline=None, max_examples=300)
 @given(arbitrary)
 def test_no_text_is_too_odd_for_an_answer(request: dict[str, Any]) -> None:

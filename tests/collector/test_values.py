@@ -154,6 +154,11 @@ def test_paths_go_with_the_urls_one_by_one(paths: str, sentence: str) -> None:
     assert sentence in refusal({"COLLECTOR_PATH": paths})
 
 
+def test_two_urls_may_be_given_one_path() -> None:
+    urls = {"COLLECTOR_PUBLIC_URL": f"{URL},https://former.example/callbacks", "COLLECTOR_PATH": "/hook,/hook"}
+    assert Settings.read({**ENOUGH, **urls}).paths == ("/hook", "/hook")
+
+
 def test_a_path_without_any_url_is_refused() -> None:
     with pytest.raises(CollectorError, match="COLLECTOR_PATH has 1 entries for 0 public URLs"):
         Settings.read({"COLLECTOR_PATH": "/hook"}, require="store")
