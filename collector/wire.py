@@ -79,7 +79,7 @@ class Unreadable(Exception):  # noqa: N818 - it reads as what the request is
     Parameters
     ----------
     reason
-        One of `UNREADABLE`; it holds nothing of the request.
+        One word, of `UNREADABLE` where reading found it; it holds nothing of the request.
     """
 
     def __init__(self, reason: str) -> None:
@@ -87,7 +87,7 @@ class Unreadable(Exception):  # noqa: N818 - it reads as what the request is
         self.reason = reason
 
 
-# Every reason there is, for whoever counts them.
+# Every reason that reading has. Whoever takes requests in may have others, of how a body was sent.
 UNREADABLE = ("too_many_fields", "not_utf8", "nul_character", "field_twice", "field_too_long", "no_session")
 
 
