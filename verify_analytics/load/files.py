@@ -1,0 +1,62 @@
+"""How is Parquet read? A single file with its siblings, or an archive folder; DuckDB reads only what is asked for."""
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from verify_analytics.errors import NotFoundError, SchemaError
+from verify_analytics.load import frames
+from verify_analytics.load.connection import connection
+from verify_analytics.model.columns import Column
+
+
+def relation(where: str | Path, table: str, columns: tuple[Column, ...]) -> Any | None:
+    """Open a table that is kept as Parquet.
+
+    Parameters
+    ----------
+    where
+        A Parquet file of callbacks, or an archive folder.
+    table
+        ``callbacks``, ``verifications`` or ``pulse``.
+    columns
+        Its declared shape.
+
+    Returns
+    -------
+    DuckDB relation or None
+        None if this place does not keep such a table.
+
+    Raises
+    ------
+    NotFoundError
+        If a folder holds no callbacks.
+    SchemaError
+        If it cannot be read or has another shape.
+    """
+    path = Path(where)
+    found = _in_folder(path, table) if path.is_dir() else _beside(path, table)
+    if not found:
+        if table != "callbacks":
+            return None
+        raise NotFoundError(
+            f"{str(path)!r} is no archive: it has no Parquet under callbacks/ "
+            "(expected callbacks/day=YYYY-MM-DD/*.parquet)"
+        )
+    try:
+        # The day in a folder's name repeats received_at; parts written by a newer release may have more columns.
+        read = connection().read_parquet([str(file) for file in found], hive_partitioning=False, union_by_name=True)
+    except duckdb.Error as error:
+        raise SchemaError(f"{table} in {str(path)!r} cannot be read: {str(error).splitlines()[0]}") from None
+    return frames.shaped(read, columns, what=f"{table} in {str(path)!r}")
+
+
+def _in_folder(path: Path, table: str) -> list[Path]:
+    # A part that is being written has another ending until it is whole.
+    return sorted(file for file in (path / table).rglob("*.parquet") if not file.name.startswith("."))
+
+
+def _beside(path: Path, table: str) -> list[Path]:
+    file = path if table == "callbacks" else path.with_name(f"{table}.parquet")
+    return [file] if file.exists() else []

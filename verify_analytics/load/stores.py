@@ -1,0 +1,194 @@
+"""How is a live store read? Streamed once, in short reads, into a table of DuckDB; nothing is ever written to it."""
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from importlib import import_module
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from verify_analytics.errors import SchemaError, VerifyAnalyticsError
+from verify_analytics.load.connection import connection, new_name
+from verify_analytics.load.frames import duckdb_expressions
+from verify_analytics.load.places import Place, file_of, place_of, url_of
+from verify_analytics.model.columns import MICROSECONDS, Column, require
+
+# Rows of one read. A longer one would keep SQLite from folding its log back while the collector writes.
+PAGE = 100_000
+# Who waits for longer than this wants to see that it goes on.
+SILENT_SECONDS = 2.0
+# The integer key by which a table of SQLite is read in pages; a table without one is small and read at once.
+_KEYS = {"callbacks": "callback_id", "verifications": "verification_id"}
+
+
+class Store(Protocol):
+    """A database that is open for reading."""
+
+    def columns_of(self, table: str) -> list[str]:
+        """Name the columns of a table; none if there is no such table."""
+
+    def rows(self, table: str, columns: tuple[Column, ...]) -> Iterator[Any]:
+        """Give all rows of a table as Arrow tables, one after the other."""
+
+
+def streamed(where: Any, table: str, columns: tuple[Column, ...]) -> Any:
+    """Copy one table of a store into DuckDB.
+
+    Parameters
+    ----------
+    where
+        A SQLite file or URL, or a PostgreSQL URL.
+    table
+        ``callbacks``, ``verifications`` or ``pulse``.
+    columns
+        Its declared shape.
+
+    Returns
+    -------
+    DuckDB relation
+        Over the copy; rows that are written later are not in it.
+
+    Raises
+    ------
+    NotFoundError, SchemaError, ArgumentError
+        If it is not there, or is no store.
+    """
+    name = new_name(table)
+    into = connection()
+    into.execute(f"CREATE TEMP TABLE {name} ({', '.join(_typed(columns))})")
+    put = f"INSERT INTO {name} SELECT {', '.join(duckdb_expressions(columns, counted=True))} FROM arriving"  # noqa: S608 - declared names
+    try:
+        with _opened(where) as (store, said):
+            _check(store.columns_of(table), table, columns, said)
+            for rows in told(store.rows(table, columns), table):
+                into.register("arriving", rows)
+                into.execute(put)
+                into.unregister("arriving")
+    except BaseException:
+        into.execute(f"DROP TABLE {name}")
+        raise
+    return into.table(name)
+
+
+def told(pages: Iterable[Any], table: str) -> Iterator[Any]:
+    """Pass pages on, and say on standard error how many rows have come, once it takes long."""
+    last, count = time.monotonic(), 0
+    for rows in pages:
+        yield rows
+        count += rows.num_rows
+        if time.monotonic() - last > SILENT_SECONDS:
+            last = time.monotonic()
+            sys.stderr.write(f"{table}: {count:,} rows so far\n")
+
+
+def _check(found: list[str], table: str, columns: tuple[Column, ...], said: str) -> None:
+    if not found:
+        raise SchemaError(f"{said} is no collector's store: it has no table {table!r}")
+    names = [column.name for column in columns]
+    require(names, found, what=f"{said}, table {table!r}", advice="Was the store made by this collector?")
+
+
+def _typed(columns: tuple[Column, ...]) -> list[str]:
+    """Write the columns of the copy, so that an empty store gives a table of the right types too."""
+    types = {"text": "VARCHAR", "integer": "BIGINT", "moment": "TIMESTAMPTZ"}
+    made: list[str] = []
+    for column in columns:
+        made.append(f'"{column.name}" {types[column.kind]}')
+        if column.kind == "moment":
+            made.append(f"{MICROSECONDS[column.name]} BIGINT")
+    return made
+
+
+@contextmanager
+def _opened(where: Any) -> Iterator[tuple[Store, str]]:
+    """Open a store for reading; give it and how to call it in messages, which is never with a password."""
+    if place_of(where) is Place.SQLITE:
+        file = file_of(where)
+        kind: type[_Sqlite | _Postgresql] = _Sqlite
+        driver = "adbc_driver_sqlite"
+        # Opened for reading alone: whoever may write could leave files beside it that the collector must own.
+        address, said = f"file:{quote(str(file.absolute()))}?mode=ro", repr(str(file))
+    else:
+        url = url_of(where).set(drivername="postgresql")
+        kind = _Postgresql
+        driver = "adbc_driver_postgresql"
+        address, said = url.render_as_string(hide_password=False), url.render_as_string(hide_password=True)
+    try:
+        dbapi = import_module(f"{driver}.dbapi")
+    except ImportError:
+        raise VerifyAnalyticsError(
+            f"{driver} is missing; for PostgreSQL install the extra: pip install 'verify-analytics[postgres]'"
+        ) from None
+    try:
+        with closing(dbapi.connect(address, autocommit=True)) as opened:
+            yield kind(opened), said
+    except dbapi.Error as error:
+        reason = str(error).splitlines()[0].replace(address, said)
+        raise SchemaError(f"{said} cannot be read as a store: {reason}") from None
+
+
+def _read(database: Any, query: str) -> Any:
+    with closing(database.cursor()) as cursor:
+        cursor.execute(query)
+        return cursor.fetch_arrow_table()
+
+
+class _Sqlite:
+    def __init__(self, database: Any) -> None:
+        self._database = database
+
+    def columns_of(self, table: str) -> list[str]:
+        found = _read(self._database, f"SELECT name FROM pragma_table_info('{table}')")  # noqa: S608 - declared names
+        names: list[str] = found["name"].to_pylist()
+        return names
+
+    def rows(self, table: str, columns: tuple[Column, ...]) -> Iterator[Any]:
+        key = _KEYS.get(table)
+        if key is None:
+            yield self._typed(table, columns, "")
+            return
+        # Rows written while we read would keep us reading.
+        ids = _read(self._database, f"SELECT max({key}) AS newest FROM {table}")  # noqa: S608 - declared names
+        newest = ids["newest"][0].as_py()
+        last = 0
+        while newest is not None and last < newest:
+            bound = f"WHERE {key} > {last} AND {key} <= {newest} ORDER BY {key} LIMIT {PAGE}"
+            rows = self._typed(table, columns, bound, key)
+            last = rows[key][-1].as_py()
+            yield rows
+
+    def _typed(self, table: str, columns: tuple[Column, ...], bound: str, key: str | None = None) -> Any:
+        """Read rows with the declared types, whatever they hold.
+
+        The driver takes a column's type from the first values it meets, and a column that begins with nulls would be
+        numbers. So a row of the right types is read first, and left out again.
+        """
+        wanted = [(column.name, "'text'" if column.kind == "text" else "1") for column in columns]
+        if key is not None:
+            wanted.append((key, "1"))
+        typed = ", ".join(f'{value} AS "{name}"' for name, value in wanted)
+        names = ", ".join(f'"{name}"' for name, _ in wanted)
+        query = f"SELECT {typed} UNION ALL SELECT * FROM (SELECT {names} FROM {table} {bound})"  # noqa: S608 - declared names
+        return _read(self._database, query).slice(1)
+
+
+class _Postgresql:
+    def __init__(self, database: Any) -> None:
+        self._database = database
+
+    def columns_of(self, table: str) -> list[str]:
+        wanted = f"attrelid = to_regclass('{table}') AND attnum > 0 AND NOT attisdropped"
+        found = _read(self._database, f"SELECT attname::text AS name FROM pg_attribute WHERE {wanted}")  # noqa: S608
+        names: list[str] = found["name"].to_pylist()
+        return names
+
+    def rows(self, table: str, columns: tuple[Column, ...]) -> Iterator[Any]:
+        """Read in one snapshot: ids are given out before their rows are committed, so pages by id could miss some."""
+        import pyarrow as pa
+
+        names = ", ".join(f'"{column.name}"' for column in columns)
+        with closing(self._database.cursor()) as cursor:
+            cursor.execute(f"SELECT {names} FROM {table}")  # noqa: S608 - declared names
+            for batch in cursor.fetch_record_batch():
+                yield pa.Table.from_batches([batch])

@@ -1,0 +1,160 @@
+"""What became of each attempt, looked at from one moment? Clock, patience and neighbours enter here, after the fold."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import narwhals as nw
+from narwhals.typing import IntoFrame, IntoFrameT
+
+from verify_analytics.model import outcomes
+from verify_analytics.model.columns import ATTEMPTS, FACTS, STATES, require
+from verify_analytics.model.coverage import unobserved, with_coverage
+from verify_analytics.model.fold import fold
+from verify_analytics.model.frames import Frame, differ, earlier, is_true, names, opened
+from verify_analytics.model.moments import SECOND_US, duration_us, microseconds, moment
+from verify_analytics.model.roles import with_neighbours, with_role, with_session_facts, with_start
+from verify_analytics.model.sources import with_app_reports, with_callback_span
+
+DEFAULT_PATIENCE = "15min"
+
+# A requested time that varies is no contradiction: a provider may tell the time of each callback.
+_SHOULD_NOT_VARY = tuple(fact for fact in FACTS if fact not in {"attempt_id", "requested_us"})
+
+
+def attempts(
+    callbacks: IntoFrameT,
+    *,
+    as_of: str | datetime,
+    patience: str | timedelta = DEFAULT_PATIENCE,
+    verifications: IntoFrame | None = None,
+    pulse: IntoFrame | None = None,
+) -> IntoFrameT:
+    """Tell what became of every attempt, as far as it was known at a moment.
+
+    Parameters
+    ----------
+    callbacks
+        As `load.callbacks` gives them.
+    as_of
+        The moment we look from, with its time zone. What was received later does not exist yet, so an old report can be
+        made again from a store that has grown.
+    patience
+        How long an attempt may wait before it counts as accepted or silent, such as ``"15min"``, ``"90s"``, ``"1h"``.
+    verifications
+        Successes that the application reported (`load.verifications`), or None: then nothing is observable through it.
+    pulse
+        The minutes in which the collector was up (`load.pulse`), or None: then coverage is not known, which is no gap.
+
+    Returns
+    -------
+    frame of the same engine
+        The columns `ATTEMPTS`, in no order; lazy engines stay lazy. Columns that end in ``_us`` are microseconds since
+        1970 UTC, null where it never happened. Rows with ``is_attempt`` false say what a session's callbacks told
+        without naming an attempt; their outcome and role are null. One row per key.
+
+    Raises
+    ------
+    ArgumentError
+        If ``as_of`` has no time zone, ``patience`` no unit, or the frames are of different engines.
+    SchemaError
+        If a column is missing.
+    """
+    as_of_us = microseconds(moment(as_of))
+    duration_us(patience, name="patience")
+    frame = opened(callbacks)
+    require(["received_us"], names(frame), what="callbacks", advice="Bring them in with load.callbacks(...)")
+    known: Any = nw.to_native(frame.filter(nw.col("received_us") <= as_of_us))
+    states: IntoFrameT = fold(known)
+    return finish(states, as_of=as_of, patience=patience, verifications=verifications, pulse=pulse)
+
+
+def finish(
+    states: IntoFrameT,
+    *,
+    as_of: str | datetime,
+    patience: str | timedelta = DEFAULT_PATIENCE,
+    verifications: IntoFrame | None = None,
+    pulse: IntoFrame | None = None,
+) -> IntoFrameT:
+    """Give states their outcome, code and role, looked at from one moment.
+
+    Parameters
+    ----------
+    states
+        What `fold` or `merge` made of the callbacks received up to ``as_of``; later ones must not be in it.
+    as_of, patience, verifications, pulse
+        As for `attempts`.
+
+    Returns
+    -------
+    frame of the same engine
+        As `attempts` gives it. One row per key.
+
+    Raises
+    ------
+    ArgumentError, SchemaError
+        As for `attempts`.
+    """
+    looked_from = moment(as_of)
+    as_of_us = microseconds(looked_from)
+    patience_us = duration_us(patience, name="patience")
+    frame = opened(states)
+    require(STATES, names(frame), what="states", advice="Make them with model.fold(callbacks)")
+    placed = with_session_facts(with_start(with_neighbours(frame)))
+    sourced = with_callback_span(with_app_reports(placed, verifications, as_of_us=as_of_us))
+    in_role = with_role(
+        sourced.with_columns(_verified_us=earlier("session_verified_app_us", "session_verified_callback_us"))
+    )
+    covered = with_coverage(in_role, pulse, as_of_us=as_of_us)
+    dated = covered.with_columns(
+        as_of=nw.lit(looked_from, dtype=nw.Datetime("us", "UTC")),
+        as_of_us=nw.lit(as_of_us, dtype=nw.Int64),
+        patience_seconds=nw.lit(patience_us / SECOND_US, dtype=nw.Float64),
+        mature=nw.col("started_us") <= as_of_us - patience_us,
+        _unobserved=unobserved(nw.col("started_us") + patience_us),
+    )
+    finished = _with_outcome(dated)
+    return nw.to_native(finished.select(*(column.name for column in ATTEMPTS)))  # type: ignore[no-any-return]
+
+
+def _with_outcome(attempts: Frame) -> Frame:
+    """Add the outcome, when it was settled, its error code, and what did not fit together."""
+    settled = {name: ~nw.col(f"{name}_us").is_null() for name in outcomes.RECEIPTS}
+    conflict: Any = nw.lit(False)
+    for fact in _SHOULD_NOT_VARY:
+        conflict = conflict | differ(fact, f"{fact}_max", empty=-1 if fact == "attempt_sequence" else "")
+    unsettled = [nw.col(f"{name}_us").is_null() for name in ("queued", "ringing", "accepted")]
+    only_unknown = nw.col("has_unknown_status") & unsettled[0] & unsettled[1] & unsettled[2]
+
+    def of_strongest(column: str, names: tuple[str, ...]) -> nw.Expr:
+        chain: Any = nw
+        for name in reversed(outcomes.RECEIPTS):
+            value = nw.col(column.format(name)) if name in names else nw.lit(None, dtype=nw.String)
+            chain = chain.when(settled[name]).then(value)
+        found: nw.Expr = chain
+        return found
+
+    with_codes = ("failed", "undelivered")
+    return attempts.with_columns(
+        settled_us=of_strongest("{}_us", outcomes.RECEIPTS),
+        error_code=of_strongest("code_{}", with_codes),
+        _code_max=of_strongest("code_{}_max", with_codes),
+        conflict=nw.col("is_attempt") & is_true(conflict),
+        outcome=nw.when(~nw.col("is_attempt"))
+        .then(nw.lit(None, dtype=nw.String))
+        .when(nw.col("_unobserved"))
+        .then(nw.lit("unobserved"))
+        .when(settled["delivered"])
+        .then(nw.lit("delivered"))
+        .when(settled["undelivered"])
+        .then(nw.lit("undelivered"))
+        .when(settled["failed"])
+        .then(nw.lit("failed"))
+        .when(only_unknown)
+        .then(nw.lit("unknown"))
+        .when(~nw.col("mature"))
+        .then(nw.lit("pending"))
+        .when(~nw.col("accepted_us").is_null())
+        .then(nw.lit("accepted"))
+        .otherwise(nw.lit("silent")),
+    ).with_columns(codes_differ=differ("error_code", "_code_max", empty=""))

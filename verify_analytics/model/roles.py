@@ -1,0 +1,156 @@
+"""Why was this attempt made? Its place among the attempts of its session: start, role, and the attempt before it.
+
+"Before" is by sequence, and exactly by one: where the attempt with the sequence before was never seen, or several
+attempts carry the same sequence, the role is ``unknown`` rather than guessed.
+"""
+
+import narwhals as nw
+
+from verify_analytics.model.frames import Frame, either, is_true
+from verify_analytics.model.moments import SECOND_US
+
+# Larger than any sequence the collector lets in: attempts without one stand after those that have one,
+# and rows that are no attempt after all attempts, where they are nobody's neighbour.
+_NO_SEQUENCE = 2**40
+_NO_ATTEMPT = 2**40 + 1
+
+
+def with_neighbours(states: Frame) -> Frame:
+    """Add what the attempts next to each one in its session say, in columns that begin with an underscore."""
+    sequence = nw.when(nw.col("is_attempt")).then(nw.col("attempt_sequence"))
+    placed = states.with_columns(
+        _sequence=sequence,
+        _begun_us=either("requested_us", "first_received_us"),
+    ).with_columns(
+        _place=nw.when(nw.col("is_attempt")).then(nw.col("_sequence").fill_null(_NO_SEQUENCE)).otherwise(_NO_ATTEMPT)
+    )
+
+    def neighbour(column: str, steps: int) -> nw.Expr:
+        return nw.col(column).shift(steps).over("session_id", order_by=["_place", "_begun_us", "key"])
+
+    return placed.with_columns(
+        _key_before=neighbour("key", 1),
+        _sequence_after=neighbour("_sequence", -1),
+        **{
+            f"{name}_before": neighbour(column, 1)
+            for name, column in {
+                "_sequence": "_sequence",
+                "_channel": "channel",
+                "_begun": "_begun_us",
+                "_received": "first_received_us",
+                "_requested": "requested_us",
+            }.items()
+        },
+        _sequence_before_that=neighbour("_sequence", 2),
+        _requested_before_that=neighbour("requested_us", 2),
+    )
+
+
+def with_start(attempts: Frame) -> Frame:
+    """Add when each attempt started, and where that is known from.
+
+    It is the requested time, or the first arrival where there is none. Where an attempt has the very requested time of
+    the one before it in sequence, the field tells the session's time: then it is the first arrival too.
+    """
+    return (
+        attempts.with_columns(
+            requested_at_shared=_shared("requested_us", "_requested_before", "_sequence", "_sequence_before"),
+            _shared_before=_shared(
+                "_requested_before", "_requested_before_that", "_sequence_before", "_sequence_before_that"
+            ),
+        )
+        .with_columns(_by_arrival=nw.col("requested_at_shared") | nw.col("requested_us").is_null())
+        .with_columns(
+            started_us=nw.when(nw.col("_by_arrival"))
+            .then(nw.col("first_received_us"))
+            .otherwise(nw.col("requested_us")),
+            started_at_source=nw.when(nw.col("_by_arrival"))
+            .then(nw.lit("received_at"))
+            .otherwise(nw.lit("requested_at")),
+            _started_before=nw.when(nw.col("_shared_before"))
+            .then(nw.col("_received_before"))
+            .otherwise(nw.col("_begun_before")),
+        )
+    )
+
+
+def _shared(requested: str, requested_before: str, sequence: str, sequence_before: str) -> nw.Expr:
+    """Say whether two neighbours of different sequence have one requested time."""
+    return is_true((nw.col(requested) == nw.col(requested_before)) & (nw.col(sequence) > nw.col(sequence_before)))
+
+
+def with_session_facts(attempts: Frame) -> Frame:
+    """Copy onto every row what its session's rows say together; attempts alone decide where there is one."""
+
+    def of_session(column: str, how: str) -> nw.Expr:
+        value: nw.Expr = getattr(nw.col(column), how)().over("session_id")
+        return value
+
+    masked = attempts.with_columns(
+        _attempt_started=nw.when(nw.col("is_attempt")).then(nw.col("started_us")),
+        _first_channel=nw.when(nw.col("is_attempt") & nw.col("_key_before").is_null()).then(nw.col("channel")),
+        _is_attempt=nw.col("is_attempt").cast(nw.Int64),
+    )
+    return (
+        masked.with_columns(
+            _session_started=of_session("_attempt_started", "min"),
+            _any_started=of_session("started_us", "min"),
+            _last_started=of_session("_attempt_started", "max"),
+            _any_last_started=of_session("started_us", "max"),
+            lowest_sequence=of_session("_sequence", "min"),
+            first_channel=of_session("_first_channel", "max"),
+            attempts_in_session=of_session("_is_attempt", "sum"),
+            session_verified_callback_us=of_session("verified_us", "min"),
+            session_expired_us=of_session("expired_us", "min"),
+        )
+        # DuckDB sums integers to 128 bits, which leave it as decimals.
+        .with_columns(
+            nw.col("attempts_in_session").cast(nw.Int64),
+            session_started_us=either("_session_started", "_any_started"),
+            last_started_us=either("_last_started", "_any_last_started"),
+        )
+    )
+
+
+def with_role(attempts: Frame) -> Frame:
+    """Add the role of each attempt, the channel of the one before it, and the seconds since that one started.
+
+    Parameters
+    ----------
+    attempts
+        With the session's facts, and the session's verification by either source in ``_verified_us``.
+    """
+    ambiguous = (
+        is_true(nw.col("_sequence") == nw.col("_sequence_before"))
+        | is_true(nw.col("_sequence") == nw.col("_sequence_after"))
+        | is_true(nw.col("_sequence_before") == nw.col("_sequence_before_that"))
+    )
+    follows = is_true(nw.col("_sequence") == nw.col("_sequence_before") + 1)
+    first = is_true(nw.col("_sequence") == 1)
+    # The session's own first attempt cannot follow its verification: then a clock is wrong, which is said elsewhere.
+    is_start = first & (nw.col("started_us") == nw.col("session_started_us"))
+    after_verified = is_true(nw.col("started_us") > nw.col("_verified_us")) & ~is_true(is_start)
+    known = attempts.with_columns(_known_before=follows & ~ambiguous).with_columns(
+        previous_channel=nw.when(nw.col("_known_before")).then(nw.col("_channel_before")),
+    )
+    same = is_true(nw.col("channel") == nw.col("previous_channel"))
+    both = ~(nw.col("channel").is_null() | nw.col("previous_channel").is_null())
+    gap = (
+        nw.when(nw.col("requested_at_shared"))
+        .then(nw.col("first_received_us") - nw.col("_received_before"))
+        .otherwise(nw.col("started_us") - nw.col("_started_before"))
+    )
+    return known.with_columns(
+        role=nw.when(~nw.col("is_attempt"))
+        .then(nw.lit(None, dtype=nw.String))
+        .when(after_verified)
+        .then(nw.lit("after_verified"))
+        .when(first)
+        .then(nw.lit("first_choice"))
+        .when(same)
+        .then(nw.lit("resend"))
+        .when(both)
+        .then(nw.lit("fallback"))
+        .otherwise(nw.lit("unknown")),
+        seconds_since_previous=nw.when(nw.col("_known_before")).then(gap.cast(nw.Float64) / SECOND_US),
+    )
