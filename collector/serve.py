@@ -1,0 +1,200 @@
+"""Runs the service: waitress with limits that slow or hostile clients cannot push against, one writer behind it.
+
+It ends in three ways: asked to (SIGTERM, SIGINT: requests in hand are answered, the minute is written, status 0),
+because the store cannot be trusted any more (status 1, for systemd to start it anew), or it never began (status 2).
+"""
+
+import fcntl
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from types import FrameType
+from typing import Any
+
+from flask import Flask
+from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser, ParsingError
+from waitress.server import create_server
+from waitress.task import ErrorTask
+
+from collector.app import build_app
+from collector.door import LARGEST_BODY, LARGEST_HEADERS, Door, checks_of
+from collector.engines import has_space, sqlite_file, writer_engine
+from collector.errors import CollectorError
+from collector.logs import log
+from collector.pulse import Pulse
+from collector.routes import now, problem, problem_headers
+from collector.settings import Settings, listen_fds
+from collector.store import accept_peppers, initialise
+from collector.writer import Writer
+
+LIMITS: dict[str, Any] = {
+    "threads": 24,
+    "connection_limit": 1_000,
+    "backlog": 1_024,
+    "asyncore_use_poll": True,
+    "channel_timeout": 30,
+    "cleanup_interval": 10,
+    "max_request_body_size": LARGEST_BODY,
+    "max_request_header_size": LARGEST_HEADERS,
+    "clear_untrusted_proxy_headers": True,
+    "expose_tracebacks": False,
+    "log_socket_errors": False,
+    "ident": None,
+}
+"""Measured against 200 slow connections; waitress's own defaults let 100 idle ones stop it."""
+FIRST_SYSTEMD_SOCKET = 3
+# Waitress gives requests in hand five seconds; ours need the writer's three at most.
+LAST_MOMENT = 10.0
+
+
+def serve(settings: Settings) -> int:
+    """Serve until asked to end.
+
+    Returns
+    -------
+    int
+        The exit status: 0, or 1 if the store could not be trusted any more.
+
+    Raises
+    ------
+    CollectorError
+        If it cannot begin: the store, a pepper, a port, another server on the same store.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(sole_server(settings.database_url))
+        engine = writer_engine(settings.database_url)
+        stack.callback(engine.dispose)
+        initialise(engine)
+        oldest = accept_peppers(engine, checks_of(settings))
+        pulse = Pulse(name_of(settings), now)
+        writer = Writer(engine, pulse, died=_end_process)
+
+        def trouble() -> str:
+            return writer.trouble() or ("" if has_space(settings.database_url) else "space")
+
+        server = listen(build_app(Door(settings, oldest), writer, pulse, trouble), settings, pulse)
+        if settings.metrics_port is not None:
+            from collector.metrics import watch
+
+            stack.callback(watch(settings.metrics_port, pulse, writer, trouble).close)
+        writer.start()
+        _run(server, writer)
+    log.info("ended", extra={"because": "the store failed" if writer.is_dead else "it was asked to"})
+    return 1 if writer.is_dead else 0
+
+
+def name_of(settings: Settings) -> str:
+    """Name this collector in its pulse, the same after every start: a SQLite store has only one."""
+    return "serve" if sqlite_file(settings.database_url) else f"serve@{socket.gethostname()}"
+
+
+@contextmanager
+def sole_server(url: str) -> Iterator[None]:
+    """Hold the lock of a SQLite store against a second server; PostgreSQL takes as many as come.
+
+    Raises
+    ------
+    CollectorError
+        If another process serves this store.
+    """
+    path = sqlite_file(url)
+    if path is None:
+        yield
+        return
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(f"{path}.lock", os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CollectorError(f"another collector serves the store {path}: end it first") from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def listen(app: Flask, settings: Settings, pulse: Pulse) -> Any:
+    """Open the port, or take the sockets that systemd opened, and put waitress behind them.
+
+    Raises
+    ------
+    CollectorError
+        If the address cannot be listened on.
+    """
+    sockets = [socket.socket(fileno=FIRST_SYSTEMD_SOCKET + number) for number in range(listen_fds())]
+    where = {"sockets": sockets} if sockets else {"host": settings.host, "port": settings.port}
+    try:
+        # Waitress starts to accept here; a request that comes before the writer runs waits for it.
+        server = create_server(app, **LIMITS, **where)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise CollectorError(f"cannot listen on {settings.host}, port {settings.port}: {why}") from None
+    for part in getattr(server, "map", getattr(server, "_map", {})).values():
+        if hasattr(part, "channel_class"):
+            part.channel_class = _channel(pulse)
+    for host, port in getattr(server, "effective_listen", [(server.effective_host, server.effective_port)]):
+        log.info("serving", extra={"host": host, "port": int(port)})
+    return server
+
+
+def _run(server: Any, writer: Writer) -> None:
+    """Serve until a signal; then answer what is in hand, and let the writer finish."""
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise SystemExit(0)
+
+    try:
+        signal.signal(signal.SIGTERM, end)
+        server.run()
+    except (SystemExit, KeyboardInterrupt):
+        pass
+    finally:
+        server.close()
+        if not writer.stop(LAST_MOMENT):
+            log.error("writer_stuck")
+            os._exit(1)
+
+
+def _end_process() -> None:
+    """End a process whose writer died: politely at first, so that waiting requests get their 503."""
+    watchdog = threading.Timer(LAST_MOMENT, os._exit, [1])
+    watchdog.daemon = True
+    watchdog.start()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+class _Parser(HTTPRequestParser):  # type: ignore[misc]
+    """Waitress's parser, which leaves one ambiguity open that a proxy may read the other way."""
+
+    def parse_header(self, header_plus: bytes) -> None:
+        super().parse_header(header_plus)
+        if self.chunked and "CONTENT_LENGTH" in self.headers:
+            raise ParsingError("Content-Length and Transfer-Encoding")
+
+
+def _channel(pulse: Pulse) -> type:
+    """Make waitress's own refusals look like ours, and count them."""
+
+    class WireError(ErrorTask):  # type: ignore[misc]
+        def execute(self) -> None:
+            # What waitress calls an internal error is trouble of ours, and worth another try.
+            status = 503 if self.request.error.code == 500 else self.request.error.code
+            words = {413: "body_too_large", 431: "headers_too_large", 503: "our_mistake"}
+            pulse.count("refused", words.get(status, "bad_request"))
+            body = problem(status, "The request cannot be taken as it is.")
+            self.status = f"{status} {self.request.error.reason if status != 503 else 'Service Unavailable'}"
+            self.response_headers.extend(problem_headers(status))
+            self.set_close_on_finish()
+            self.content_length = len(body)
+            self.write(body)
+
+    class Channel(HTTPChannel):  # type: ignore[misc]
+        parser_class = _Parser
+        error_task_class = WireError
+
+    return Channel

@@ -1,0 +1,364 @@
+"""The real process on a real port: what was answered survives its death, and no client can stop it."""
+
+import hashlib
+import hmac
+import json
+import signal
+import socket
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from tests.collector.conftest import NUMBER, PATH, SECRET, TOKEN, CollectorProcess, Provider, clean_environment
+
+Make = Callable[..., CollectorProcess]
+
+
+def test_callbacks_by_post_and_get_are_stored_with_what_was_proved(collector_process: CollectorProcess) -> None:
+    send, fields = collector_process, Provider.fields
+    assert (send.post(fields("a")).status, send.get(fields("b")).status) == (200, 200)
+    nonce = send.provider.headers("777")
+    assert [send.post(fields("c"), nonce).status for _ in range(3)] == [200, 200, 200]
+    assert send.post(fields("d"), nonce).status == 403
+    assert send.post({"Channel": "sms"}).status == 200
+    assert send.post(fields("e"), {}).status == 403
+    assert send.rows("SELECT session_id, proof, count(*) FROM callbacks GROUP BY 1, 2") == [
+        ("a", "v2", 1),
+        ("b", "v2", 1),
+        ("c", "v2", 3),
+    ]
+    assert send.rows("SELECT reason FROM quarantine ORDER BY 1") == [("no_session",), ("nonce_reused",)]
+    assert send.end() == 0
+    assert send.rows(
+        "SELECT collector, sum(accepted), sum(repeated), sum(quarantined), sum(refused) FROM pulse GROUP BY 1"
+    ) == [("serve", 3, 2, 1, 2)]
+
+
+def test_the_application_reports_its_own_success(collector_process: CollectorProcess) -> None:
+    body = json.dumps({"session_id": "s-1", "verified_at": "2026-09-01T12:00:00Z"}).encode()
+    headers = {"X-Signature": "sha256=" + hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()}
+    answers = [collector_process.request("POST", "/verifications", body, headers).status for _ in range(2)]
+    answers.append(collector_process.request("POST", "/verifications", body + b" ", headers).status)
+    assert answers == [200, 200, 403]
+    assert collector_process.rows("SELECT session_id, verified_at FROM verifications") == [
+        ("s-1", 1_788_264_000_000_000)
+    ]
+
+
+def test_what_was_answered_200_is_there_after_kill_9_and_nothing_else_is(make_collector: Make) -> None:
+    acknowledged: set[str] = set()
+    sent: set[str] = set()
+    collector = make_collector()
+    for turn in range(3):
+        collector.start()
+        stop = threading.Event()
+
+        def send(worker: int, turn: int = turn, stop: threading.Event = stop) -> None:
+            provider = Provider()
+            for number in range(100_000):
+                if stop.is_set():
+                    return
+                session = f"{turn}-{worker}-{number}"
+                sent.add(session)
+                try:
+                    headers = provider.headers(f"{turn}0000{worker}0000{number}")
+                    answer = collector.post(provider.fields(session), headers)
+                except (OSError, HTTPException):
+                    return
+                if answer.status == 200:
+                    acknowledged.add(session)
+
+        with ThreadPoolExecutor(4) as pool:
+            workers = [pool.submit(send, worker) for worker in range(4)]
+            time.sleep(0.4)
+            collector.end(signal.SIGKILL)
+            stop.set()
+            for worker in workers:
+                worker.result()
+    collector.start()
+    assert collector.post(Provider.fields("afterwards"), Provider().headers("99")).status == 200
+    stored = {session for (session,) in collector.rows("SELECT session_id FROM callbacks")}
+    assert len(acknowledged) > 50
+    assert acknowledged <= stored
+    assert stored <= sent | {"afterwards"}
+    assert collector.rows("SELECT count(*) FROM callbacks") == [(len(stored),)]
+    assert collector.rows("PRAGMA integrity_check") == [("ok",)]
+
+
+def test_a_second_server_on_one_store_is_refused_and_the_first_goes_on(make_collector: Make) -> None:
+    first = make_collector("first").start()
+    second = make_collector("second", COLLECTOR_DATABASE_URL=f"sqlite:///{first.store}")
+    ended = second.run("serve")
+    assert ended.returncode == 2
+    assert ended.stderr.decode().strip() == (f"Error: another collector serves the store {first.store}: end it first")
+    assert first.post(Provider.fields()).status == 200
+
+
+def test_a_store_may_be_served_again_after_a_kill(make_collector: Make) -> None:
+    collector = make_collector().start()
+    collector.end(signal.SIGKILL)
+    assert collector.start().post(Provider.fields()).status == 200
+
+
+def test_a_port_that_is_taken_is_said_in_one_sentence(make_collector: Make) -> None:
+    first = make_collector("first").start()
+    ended = make_collector("second", COLLECTOR_PORT=str(first.port)).run("serve")
+    assert ended.returncode == 2
+    assert f"port {first.port}" in ended.stderr.decode()
+    assert "Traceback" not in ended.stderr.decode()
+
+
+def test_asked_to_end_it_answers_what_is_in_hand_and_writes_its_minute(make_collector: Make) -> None:
+    collector = make_collector().start()
+    with closing(sqlite3.connect(collector.store, isolation_level=None)) as holder, ThreadPoolExecutor(6) as pool:
+        holder.execute("BEGIN IMMEDIATE")
+        waiting = [pool.submit(collector.post, Provider.fields(f"s-{n}"), Provider().headers(f"{n}")) for n in range(6)]
+        time.sleep(0.3)
+        collector.process.send_signal(signal.SIGTERM)
+        time.sleep(0.2)
+        holder.execute("ROLLBACK")
+        assert [future.result().status for future in waiting] == [200] * 6
+    assert collector.end() == 0
+    assert collector.rows("SELECT sum(accepted) FROM pulse") == [(6,)]
+
+
+def test_a_store_that_is_held_is_a_503_in_time_and_heals(make_collector: Make) -> None:
+    collector = make_collector().start()
+    with closing(sqlite3.connect(collector.store, isolation_level=None)) as holder, ThreadPoolExecutor(30) as pool:
+        holder.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+        first = pool.submit(collector.post, Provider.fields("s"), Provider().headers("1"))
+        time.sleep(1.3)
+        later = [pool.submit(collector.post, Provider.fields("t"), Provider().headers("2")) for _ in range(29)]
+        answers = [future.result() for future in later]
+        # Turned away at once, long before the row that holds them up has been given up.
+        assert time.monotonic() - began < 2.4
+        assert {(answer.status, answer.headers["retry-after"]) for answer in answers} == {(503, "5")}
+        assert collector.request("GET", "/readyz").status == 503
+        assert collector.request("GET", "/healthz").status == 200
+        assert first.result().status == 503
+        holder.execute("ROLLBACK")
+    assert collector.post(Provider.fields("u"), Provider().headers("3")).status == 200
+    assert collector.request("GET", "/readyz").status == 200
+    assert collector.rows("SELECT session_id FROM callbacks") == [("u",)]
+
+
+WIRE = [
+    ("no length and no body", "POST {path} HTTP/1.1\r\nHost: x\r\n\r\n", b"", 403),
+    ("chunked", "POST {path} HTTP/1.1\r\nHost: x\r\n{signed}Transfer-Encoding: chunked\r\n\r\n", b"CHUNKED", 200),
+    ("chunked, over the limit", "POST {path} HTTP/1.1\r\n{signed}Transfer-Encoding: chunked\r\n\r\n", b"LARGE", 413),
+    ("a length over the limit", "POST {path} HTTP/1.1\r\n{signed}Content-Length: 1048576\r\n\r\n", b"", 413),
+    ("headers over the limit", "POST {path} HTTP/1.1\r\nX: " + "x" * 16_384 + "\r\n\r\n", b"", 431),
+    ("many headers over the limit", "POST {path} HTTP/1.1\r\n" + "X: y\r\n" * 3_000 + "\r\n", b"", 431),
+    ("a long URL", "GET {path}?" + "x" * 20_000 + " HTTP/1.1\r\n\r\n", b"", 431),
+    ("two lengths", "POST {path} HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", b"ab", 400),
+    (
+        "length and chunks",
+        "POST {path} HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"0\r\n\r\n",
+        400,
+    ),
+    ("a length that is none", "POST {path} HTTP/1.1\r\nContent-Length: -1\r\n\r\n", b"", 400),
+    ("an unknown coding", "POST {path} HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", b"", 501),
+    (
+        "two hosts",
+        "POST {path} HTTP/1.1\r\nHost: a\r\nHost: b\r\n{signed}Content-Length: 13\r\n\r\n",
+        b"SessionUUID=x",
+        200,
+    ),
+    ("no host", "POST {path} HTTP/1.1\r\n{signed}Content-Length: 13\r\n\r\n", b"SessionUUID=x", 200),
+    (
+        "an absolute target",
+        "POST http://else.example{path} HTTP/1.1\r\n{signed}Content-Length: 13\r\n\r\n",
+        b"SessionUUID=x",
+        200,
+    ),
+    ("an absolute target without a path", "GET http://else.example HTTP/1.1\r\n\r\n", b"", 404),
+    (
+        "a signature given twice",
+        "POST {path} HTTP/1.1\r\n{signed}{signed}Content-Length: 13\r\n\r\n",
+        b"SessionUUID=x",
+        403,
+    ),
+    ("a doubled slash", "POST /{path} HTTP/1.1\r\n{signed}\r\n", b"", 404),
+    ("HEAD", "HEAD {path} HTTP/1.1\r\n\r\n", b"", 405),
+    ("a method nobody knows", "BREW {path} HTTP/1.1\r\n\r\n", b"", 405),
+    ("a small method", "post {path} HTTP/1.1\r\n\r\n", b"", 400),
+    ("no HTTP at all", "hello\r\n\r\n", b"", 400),
+    ("a bare line feed in a header", "POST {path} HTTP/1.1\r\nX: a\nY: b\r\n\r\n", b"", 400),
+    ("an old version", "GET {path}?SessionUUID=x HTTP/1.0\r\n{signed}\r\n", b"", 200),
+]
+
+
+def test_every_way_of_writing_a_request_has_its_one_answer(collector_process: CollectorProcess) -> None:
+    bodies = {
+        b"CHUNKED": b"d\r\nSessionUUID=x\r\n0\r\n\r\n",
+        b"LARGE": b"fff0\r\n" + b"x" * 0xFFF0 + b"\r\n" + b"ff\r\n" + b"x" * 255 + b"\r\n0\r\n\r\n",
+    }
+    answers: dict[str, tuple[int, int]] = {}
+    for name, head, body, wanted in WIRE:
+        signed = "".join(f"{key}: {value}\r\n" for key, value in collector_process.provider.headers().items())
+        octets = head.replace("{path}", PATH).replace("{signed}", signed).encode() + bodies.get(body, body)
+        received = collector_process.raw(octets)
+        status = int(received.split(b" ", 2)[1])
+        answers[name] = (status, wanted)
+        if status != 200:
+            assert b"Content-Type: application/problem+json" in received, name
+            assert b"else.example" not in received
+    assert {name: status for name, (status, _) in answers.items()} == {
+        name: want for name, (_, want) in answers.items()
+    }
+    assert collector_process.rows("SELECT DISTINCT session_id FROM callbacks") == [("x",)]
+    # One arrival for each 200, and not one of a request that was cut short.
+    assert collector_process.rows("SELECT count(*) FROM callbacks") == [(sum(want == 200 for *_, want in WIRE),)]
+
+
+def test_slow_and_idle_clients_do_not_stop_it(collector_process: CollectorProcess) -> None:
+    beginnings = [b"", b"POST ", f"POST {PATH} HTTP/1.1\r\nContent-Length: 100\r\n\r\nSess".encode()]
+    with ExitStack() as stack:
+        for number in range(200):
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", collector_process.port), 10))
+            client.sendall(beginnings[number % 3])
+        honest = [collector_process.post(Provider.fields(f"s-{n}"), Provider().headers(f"{n}")) for n in range(8)]
+    assert [answer.status for answer in honest] == [200] * 8
+
+
+def test_a_request_cut_short_stores_nothing(collector_process: CollectorProcess) -> None:
+    signed = "".join(f"{key}: {value}\r\n" for key, value in collector_process.provider.headers().items())
+    octets = f"POST {PATH} HTTP/1.1\r\n{signed}Content-Length: 50\r\n\r\nSessionUUID=x&Chan".encode()
+    assert collector_process.raw(octets) == b""
+    assert collector_process.post(Provider.fields("whole"), Provider().headers("2")).status == 200
+    assert collector_process.rows("SELECT session_id FROM callbacks") == [("whole",)]
+
+
+def test_a_socket_that_systemd_opened_is_served_and_survives_a_restart(make_collector: Make) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as listening:
+        collector = make_collector()
+        # What systemd does: the socket as descriptor 3, and the number of the process in its environment.
+        launch = (
+            "import os, sys; os.dup2(int(sys.argv[1]), 3);"
+            "os.environ.update(LISTEN_FDS='1', LISTEN_PID=str(os.getpid()));"
+            "os.execv(sys.argv[2], sys.argv[2:])"
+        )
+        for session in ("a", "b"):
+            with collector.log.open("ab") as log:
+                process = subprocess.Popen(
+                    [sys.executable, "-c", launch, str(listening.fileno()), *collector.command("serve")],
+                    pass_fds=[listening.fileno()],
+                    stdout=log,
+                    stderr=log,
+                    env=clean_environment(),
+                )
+            try:
+                # Nobody waits for the start: the socket is there already.
+                collector.port = listening.getsockname()[1]
+                assert collector.post(Provider.fields(session), Provider().headers(session)).status == 200
+            finally:
+                process.terminate()
+                assert process.wait(20) == 0
+    assert collector.rows("SELECT session_id FROM callbacks") == [("a",), ("b",)]
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])
+
+
+def test_what_it_does_can_be_watched_on_a_port_of_its_own(make_collector: Make) -> None:
+    port = free_port()
+    collector = make_collector(COLLECTOR_METRICS_PORT=str(port)).start()
+    headers = collector.provider.headers()
+    for fields, given in [("a", headers), ("a", headers), ("b", headers), ("c", {})]:
+        collector.post(Provider.fields(fields), given)
+    collector.post({"x": "y"})
+
+    def read(path: str) -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+            found: bytes = answer.read()
+            return found.decode()
+
+    figures = {
+        line.rpartition(" ")[0]: float(line.rpartition(" ")[2])
+        for line in read("/metrics").splitlines()
+        if not line.startswith("#")
+    }
+    wanted = {
+        "collector_accepted_total": 1,
+        "collector_repeated_total": 1,
+        'collector_quarantined_total{reason="no_session"}': 1,
+        'collector_refused_total{reason="nonce_reused"}': 1,
+        'collector_refused_total{reason="signature"}': 1,
+        "collector_waiting": 0,
+    }
+    assert {name: figures[name] for name in wanted} == wanted
+    assert figures["collector_commit_seconds_count"] >= 4
+    assert figures['collector_commit_seconds_bucket{le="+Inf"}'] == figures["collector_commit_seconds_count"]
+    assert figures["process_resident_memory_bytes"] > 0
+    assert (read("/healthz"), read("/readyz")) == ("ok\n", "ok\n")
+    assert collector.request("GET", "/metrics").status == 404
+
+
+def test_neither_store_nor_log_holds_what_they_must_not(make_collector: Make) -> None:
+    collector = make_collector().start()
+    collector.post(Provider.fields("a"))
+    collector.get(Provider.fields("b"))
+    collector.post(Provider.fields("c"), {})
+    collector.request("GET", f"/nowhere/{NUMBER}?{urlencode(Provider.fields())}")
+    collector.raw(f"GET {PATH}?Recipient={NUMBER} HTTP/1.1\r\nbroken\r\n\r\n".encode())
+    collector.end()
+    files = {file.name: file.read_bytes() for file in collector.folder.iterdir() if file.name != "collector.env"}
+    assert {"store.db", "collector.log"} <= set(files)
+    for name, content in files.items():
+        for secret in (NUMBER, TOKEN, PATH):
+            assert secret.encode() not in content, (name, secret)
+    assert {stat.S_IMODE(file.stat().st_mode) for file in collector.folder.glob("store.db*")} == {0o600}
+    for event in collector.events():
+        assert {"at", "level", "event"} <= set(event)
+
+
+def test_serving_needs_neither_alembic_nor_a_data_frame(root: Path) -> None:
+    heavy = {"alembic", "pandas", "numpy", "pyarrow", "duckdb", "matplotlib", "narwhals"}
+    code = (
+        f"import sys, collector.serve, collector.replay, collector.metrics; print(sorted({heavy} & set(sys.modules)))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"
+
+
+def test_it_stays_small(collector_process: CollectorProcess) -> None:
+    for number in range(50):
+        collector_process.post(Provider.fields(f"s-{number}"))
+    status = Path(f"/proc/{collector_process.process.pid}/status")
+    if not status.exists():
+        pytest.skip("resident memory is read from /proc, on Linux")
+    resident = next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmRSS"))
+    assert resident < 70 * 1024
+
+
+def test_the_settings_of_the_server_are_those_that_were_measured() -> None:
+    from collector.serve import LIMITS
+
+    kept: dict[str, Any] = {
+        "connection_limit": 1_000,
+        "channel_timeout": 30,
+        "max_request_body_size": 65_536,
+        "max_request_header_size": 16_384,
+        "asyncore_use_poll": True,
+        "expose_tracebacks": False,
+        "ident": None,
+    }
+    assert kept.items() <= LIMITS.items()
+    assert 16 <= LIMITS["threads"] <= 32
