@@ -17,7 +17,7 @@ def relation(where: str | Path, table: str, columns: tuple[Column, ...]) -> Any 
     Parameters
     ----------
     where
-        A Parquet file of callbacks, or an archive folder.
+        A Parquet file of callbacks, an archive folder, or a folder with ``callbacks.parquet``.
     table
         ``callbacks``, ``verifications`` or ``pulse``.
     columns
@@ -41,8 +41,8 @@ def relation(where: str | Path, table: str, columns: tuple[Column, ...]) -> Any 
         if table != "callbacks":
             return None
         raise NotFoundError(
-            f"{str(path)!r} is no archive: it has no Parquet under callbacks/ "
-            "(expected callbacks/day=YYYY-MM-DD/*.parquet)"
+            f"{str(path)!r} holds no callbacks: neither callbacks/day=YYYY-MM-DD/*.parquet, as an archive has them, "
+            "nor callbacks.parquet"
         )
     try:
         # The day in a folder's name repeats received_at; parts written by a newer release may have more columns.
@@ -53,8 +53,10 @@ def relation(where: str | Path, table: str, columns: tuple[Column, ...]) -> Any 
 
 
 def _in_folder(path: Path, table: str) -> list[Path]:
+    single = path / f"{table}.parquet"
     # A part that is being written has another ending until it is whole.
-    return sorted(file for file in (path / table).rglob("*.parquet") if not file.name.startswith("."))
+    parts = sorted(file for file in (path / table).rglob("*.parquet") if not file.name.startswith("."))
+    return parts or ([single] if single.is_file() else [])
 
 
 def _beside(path: Path, table: str) -> list[Path]:

@@ -1,7 +1,7 @@
 """What became of each attempt, looked at from one moment? Clock, patience and neighbours enter here, after the fold."""
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import narwhals as nw
 from narwhals.typing import IntoFrame, IntoFrameT
@@ -9,7 +9,7 @@ from narwhals.typing import IntoFrame, IntoFrameT
 from verify_analytics.model import outcomes
 from verify_analytics.model.columns import ATTEMPTS, FACTS, STATES, require
 from verify_analytics.model.coverage import unobserved, with_coverage
-from verify_analytics.model.fold import fold
+from verify_analytics.model.fold import folded, opened_callbacks
 from verify_analytics.model.frames import Frame, differ, earlier, is_true, names, opened
 from verify_analytics.model.moments import SECOND_US, duration_us, microseconds, moment
 from verify_analytics.model.roles import with_neighbours, with_role, with_session_facts, with_start
@@ -59,13 +59,9 @@ def attempts(
     SchemaError
         If a column is missing.
     """
-    as_of_us = microseconds(moment(as_of))
-    duration_us(patience, name="patience")
-    frame = opened(callbacks)
-    require(["received_us"], names(frame), what="callbacks", advice="Bring them in with load.callbacks(...)")
-    known: Any = nw.to_native(frame.filter(nw.col("received_us") <= as_of_us))
-    states: IntoFrameT = fold(known)
-    return finish(states, as_of=as_of, patience=patience, verifications=verifications, pulse=pulse)
+    view = _View(moment(as_of), duration_us(patience, name="patience"))
+    known = opened_callbacks(callbacks).filter(nw.col("received_us") <= view.as_of_us)
+    return nw.to_native(_finished(folded(known), view, verifications, pulse))  # type: ignore[no-any-return]
 
 
 def finish(
@@ -95,26 +91,39 @@ def finish(
     ArgumentError, SchemaError
         As for `attempts`.
     """
-    looked_from = moment(as_of)
-    as_of_us = microseconds(looked_from)
-    patience_us = duration_us(patience, name="patience")
+    view = _View(moment(as_of), duration_us(patience, name="patience"))
     frame = opened(states)
     require(STATES, names(frame), what="states", advice="Make them with model.fold(callbacks)")
-    placed = with_session_facts(with_start(with_neighbours(frame)))
-    sourced = with_callback_span(with_app_reports(placed, verifications, as_of_us=as_of_us))
+    return nw.to_native(_finished(frame, view, verifications, pulse))  # type: ignore[no-any-return]
+
+
+class _View(NamedTuple):
+    """From where we look, and how patiently."""
+
+    as_of: datetime
+    patience_us: int
+
+    @property
+    def as_of_us(self) -> int:
+        return microseconds(self.as_of)
+
+
+def _finished(states: Frame, view: _View, verifications: IntoFrame | None, pulse: IntoFrame | None) -> Frame:
+    """Look at states; each step adds columns that the next ones read."""
+    placed = with_session_facts(with_start(with_neighbours(states)))
+    sourced = with_callback_span(with_app_reports(placed, verifications, as_of_us=view.as_of_us))
     in_role = with_role(
         sourced.with_columns(_verified_us=earlier("session_verified_app_us", "session_verified_callback_us"))
     )
-    covered = with_coverage(in_role, pulse, as_of_us=as_of_us)
+    covered = with_coverage(in_role, pulse, as_of_us=view.as_of_us)
     dated = covered.with_columns(
-        as_of=nw.lit(looked_from, dtype=nw.Datetime("us", "UTC")),
-        as_of_us=nw.lit(as_of_us, dtype=nw.Int64),
-        patience_seconds=nw.lit(patience_us / SECOND_US, dtype=nw.Float64),
-        mature=nw.col("started_us") <= as_of_us - patience_us,
-        _unobserved=unobserved(nw.col("started_us") + patience_us),
+        as_of=nw.lit(view.as_of, dtype=nw.Datetime("us", "UTC")),
+        as_of_us=nw.lit(view.as_of_us, dtype=nw.Int64),
+        patience_seconds=nw.lit(view.patience_us / SECOND_US, dtype=nw.Float64),
+        mature=nw.col("started_us") <= view.as_of_us - view.patience_us,
+        _unobserved=unobserved(nw.col("started_us") + view.patience_us),
     )
-    finished = _with_outcome(dated)
-    return nw.to_native(finished.select(*(column.name for column in ATTEMPTS)))  # type: ignore[no-any-return]
+    return _with_outcome(dated).select(*(column.name for column in ATTEMPTS))
 
 
 def _with_outcome(attempts: Frame) -> Frame:

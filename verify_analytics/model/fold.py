@@ -5,7 +5,7 @@ twice, late or out of order, and days that are folded apart and merged later, ca
 """
 
 import narwhals as nw
-from narwhals.typing import IntoFrameT
+from narwhals.typing import IntoFrame, IntoFrameT
 
 from verify_analytics.model import outcomes
 from verify_analytics.model.columns import (
@@ -42,9 +42,19 @@ def fold(callbacks: IntoFrameT) -> IntoFrameT:
     SchemaError
         If a column is missing.
     """
+    return nw.to_native(folded(opened_callbacks(callbacks)))  # type: ignore[no-any-return]
+
+
+def opened_callbacks(callbacks: IntoFrame) -> Frame:
+    """Open callbacks, and make sure that they come from `load`."""
     frame = opened(callbacks)
     require(_NEEDED, names(frame), what="callbacks", advice="Bring them in with load.callbacks(...)")
-    return nw.to_native(_joined(_states_of_callbacks(frame)).select(*STATES))  # type: ignore[no-any-return]
+    return frame
+
+
+def folded(callbacks: Frame) -> Frame:
+    """Fold what `opened_callbacks` gave."""
+    return _joined(_states_of_callbacks(callbacks))
 
 
 def merge(states: IntoFrameT, *more: IntoFrameT) -> IntoFrameT:
@@ -72,15 +82,16 @@ def merge(states: IntoFrameT, *more: IntoFrameT) -> IntoFrameT:
     for part in parts:
         require(STATES, names(part), what="states", advice="Make them with model.fold(callbacks)")
     together = parts[0] if len(parts) == 1 else nw.concat([part.select(*STATES) for part in parts])
-    return nw.to_native(_joined(together).select(*STATES))  # type: ignore[no-any-return]
+    return nw.to_native(_joined(together))  # type: ignore[no-any-return]
 
 
 def _joined(states: Frame) -> Frame:
     """Take the smallest and the largest by key: the whole of the law."""
-    return states.group_by("key").agg(
+    grouped = states.group_by("key").agg(
         *(nw.col(name).min() for name in SMALLEST),
         *(nw.col(name).max() for name in LARGEST),
     )
+    return grouped.select(*STATES)
 
 
 def _states_of_callbacks(callbacks: Frame) -> Frame:
@@ -105,7 +116,7 @@ def _states_of_callbacks(callbacks: Frame) -> Frame:
     return read.with_columns(
         first_received_us=received,
         last_received_us=received,
-        has_unknown_status=nw.col("_state").is_null() & ~nw.col("channel_status").is_null(),
+        has_unknown_status=outcomes.is_unlisted(of="_state"),
         **seen,
         **ends,
         **codes,

@@ -20,13 +20,26 @@ ONE = "_one"
 
 
 def opened(native: IntoFrame) -> Frame:
-    """Wrap an engine's own frame; nothing is read."""
+    """Wrap an engine's own frame; nothing is read.
+
+    Raises
+    ------
+    ArgumentError
+        If it is no dataframe.
+    """
     try:
-        return nw.from_native(native)
+        frame: Any = nw.from_native(native)
     except TypeError:
         raise ArgumentError(
             f"{type(native).__name__} is no dataframe; load.callbacks takes a file, a URL or a dataframe"
         ) from None
+    if not frame.implementation.is_pandas():
+        return frame  # type: ignore[no-any-return]
+    # What an analyst made of a frame from load: rows filtered (shifting over the labels that remain fails), or its
+    # integers turned into pandas' own (whose missing values fail in the same place).
+    plain = nw.to_native(nw.maybe_reset_index(frame))
+    masked = [name for name, dtype in plain.dtypes.items() if str(dtype) == "Int64"]
+    return nw.from_native(plain.astype(dict.fromkeys(masked, "int64[pyarrow]")) if masked else plain)  # type: ignore[no-any-return]
 
 
 def names(frame: Frame) -> list[str]:

@@ -77,6 +77,17 @@ def state() -> nw.Expr:
     return found
 
 
+def is_unlisted(of: str) -> nw.Expr:
+    """Say whether a callback has a status that nobody listed; an empty status says nothing.
+
+    Parameters
+    ----------
+    of
+        The column that holds what `state` gave.
+    """
+    return nw.col(of).is_null() & ~nw.col("channel_status").fill_null("").is_in([""])
+
+
 def reported_end(end: str) -> nw.Expr:
     """Say whether a callback's session status reports this end of its session."""
     words = [word for word, means in SESSION_MEANING.items() if means == end]

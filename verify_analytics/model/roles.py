@@ -127,9 +127,7 @@ def with_role(attempts: Frame) -> Frame:
     )
     follows = is_true(nw.col("_sequence") == nw.col("_sequence_before") + 1)
     first = is_true(nw.col("_sequence") == 1)
-    # The session's own first attempt cannot follow its verification: then a clock is wrong, which is said elsewhere.
-    is_start = first & (nw.col("started_us") == nw.col("session_started_us"))
-    after_verified = is_true(nw.col("started_us") > nw.col("_verified_us")) & ~is_true(is_start)
+    after_verified = is_true(nw.col("started_us") > nw.col("_verified_us"))
     known = attempts.with_columns(_known_before=follows & ~ambiguous).with_columns(
         previous_channel=nw.when(nw.col("_known_before")).then(nw.col("_channel_before")),
     )
@@ -143,10 +141,11 @@ def with_role(attempts: Frame) -> Frame:
     return known.with_columns(
         role=nw.when(~nw.col("is_attempt"))
         .then(nw.lit(None, dtype=nw.String))
-        .when(after_verified)
-        .then(nw.lit("after_verified"))
+        # Before anything else: a verification that seems to precede the first attempt is a clock that is wrong.
         .when(first)
         .then(nw.lit("first_choice"))
+        .when(after_verified)
+        .then(nw.lit("after_verified"))
         .when(same)
         .then(nw.lit("resend"))
         .when(both)
