@@ -15,11 +15,11 @@ from narwhals.typing import IntoFrame
 from numpy.typing import NDArray
 
 from verify_analytics.errors import ArgumentError, DoubtfulWarning, SchemaError
+from verify_analytics.model.frames import Frame
 
 from .by import finished, in_order, key, key_columns
 
 Ints = NDArray[np.int64]
-Frame = nw.DataFrame[Any] | nw.LazyFrame[Any]
 
 # What every result must know travels as columns of what was counted.
 CONTEXT = ("as_of_us", "patience_seconds", "coverage_known", "covered_until_us")
@@ -72,7 +72,8 @@ def opened(frame: IntoFrame, columns: Sequence[str], *, asked_by: str, made_by: 
         For a dataframe without one of the columns.
     """
     try:
-        opened_frame: Frame = nw.from_native(frame)
+        # A filtered pandas frame keeps the labels of its rows, and shifting over such labels fails.
+        opened_frame: Frame = nw.maybe_reset_index(nw.from_native(frame))
     except TypeError as error:
         raise ArgumentError(
             f"{asked_by} takes the frame that {made_by} gives (pandas, Polars, DuckDB, …); got {type(frame).__name__}"
@@ -87,9 +88,10 @@ def opened(frame: IntoFrame, columns: Sequence[str], *, asked_by: str, made_by: 
     return opened_frame
 
 
-def collected(frame: Frame) -> pd.DataFrame:
+def collected(frame: Any) -> pd.DataFrame:
     """Bring a small result over from its engine."""
-    return (frame.collect() if isinstance(frame, nw.LazyFrame) else frame).to_pandas()
+    made: pd.DataFrame = (frame.collect() if isinstance(frame, nw.LazyFrame) else frame).to_pandas()
+    return made
 
 
 def count_rows(

@@ -38,6 +38,7 @@ def rate_rows(groups: pd.DataFrame, measure: str, count: Ints, n: Ints) -> pd.Da
     """Make one row per group for one measure: the rate with its plain Wilson interval.
 
     `design_effect` is NaN: the interval takes rows as independent, and nothing has been estimated to say otherwise.
+    `_group` numbers the groups, for `in_long_form`.
     """
     low, high = stats.wilson(count, n)
     return groups.assign(
@@ -49,17 +50,21 @@ def rate_rows(groups: pd.DataFrame, measure: str, count: Ints, n: Ints) -> pd.Da
         high=high,
         interval=pd.Series("wilson", index=groups.index, dtype="str"),
         design_effect=np.nan,
+        _group=range(len(groups)),
     )
 
 
-def put_together(parts: Sequence[pd.DataFrame], left_out: Mapping[str, Ints], context: Context) -> pd.DataFrame:
-    """Put the measures together, group by group, each row with what was left out of its group and the context.
+def in_long_form(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Put measures below each other: groups stay together, and within a group measures keep their order."""
+    return pd.concat(parts).sort_values("_group", kind="stable").drop(columns="_group").reset_index(drop=True)
 
-    Every part has one row per group, in the order of the groups; groups stay together, measures keep their order.
+
+def put_together(parts: Sequence[pd.DataFrame], left_out: Mapping[str, Ints], context: Context) -> pd.DataFrame:
+    """Put measures together, each row with what was left out of its group and the context.
+
+    Every part has one row per group, in the order of the groups.
     """
-    wide = [part.assign(**left_out, _group=range(len(part))) for part in parts]
-    long = pd.concat(wide).sort_values("_group", kind="stable").drop(columns="_group").reset_index(drop=True)
-    return with_context(long, context)
+    return with_context(in_long_form([part.assign(**left_out) for part in parts]), context)
 
 
 def with_context(frame: pd.DataFrame, context: Context, *, window: bool = False) -> pd.DataFrame:

@@ -12,23 +12,25 @@ from narwhals.typing import IntoFrame
 from numpy.typing import NDArray
 
 from verify_analytics import stats
-from verify_analytics.errors import ArgumentError, DoubtfulWarning, near_name
+from verify_analytics.errors import ArgumentError, DoubtfulWarning
+from verify_analytics.model.frames import Frame
+from verify_analytics.model.moments import SECOND_US, duration_us
 
 from .by import SESSION_BY, By, checked_by
-from .counting import CONTEXT, Counts, Frame, collected, count_rows, moment, opened, warn_if_stale
-from .durations import seconds_of
+from .counting import CONTEXT, Counts, collected, count_rows, moment, opened, warn_if_stale
 from .frames import with_context
+from .sources import checked_sources
 
-SOURCES = ("app", "callback")
 SHARES_WITHIN = (10, 30, 60, 120)
 QUANTILES = (0.5, 0.9, 0.95)
 # A callback's retries may bring it 7 minutes late, so the last minutes before `as_of` are not whole yet.
 LATE_SECONDS = {"app": 0, "callback": 8 * 60}
 # Times are grouped in the engine, rounded up, so that what comes over is bounded and "within 10 s" stays exact.
 TICK_US = 10_000
-TICKS_PER_SECOND = 1_000_000 // TICK_US
+TICKS_PER_SECOND = SECOND_US // TICK_US
+LONGEST_SECONDS = 86_400
 
-NEEDED = ("unobserved", "started_us", "last_started_us", "expired_us", "window_seconds", *CONTEXT)
+NEEDED = ("unobserved", "started_us", "lowest_sequence", "ended_us", "window_seconds", *CONTEXT)
 CONTEXT_WITH_WINDOW = (*CONTEXT, "window_seconds")
 BESIDE = ("immature", "unobserved", "unknown", "not_observable", "clock_faults", "censored")
 
@@ -71,8 +73,9 @@ def time_to_verify(
 
         `n` sessions are in the curve, `censored` of them still open when last watched. Left out, and counted beside:
         `unobserved` (waited while the collector was not listening), `not_observable` (this source was not reporting
-        then), `immature` (too young: see Notes), `unknown` (no start known), `clock_faults` (ended before they
-        started: `clock_faults` lists them, nothing is clamped). These and `n` add up to all sessions of the group.
+        then), `immature` (too young: see Notes), `unknown` (the first attempt was never seen, so the start is not
+        known), `clock_faults` (ended before they started: the function `clock_faults` lists them, nothing is
+        clamped). These and `n` add up to all sessions of the group.
         One row per group, source and measure, and per second of a curve.
 
     Raises
@@ -102,8 +105,10 @@ def time_to_verify(
     """
     asked_by = "metrics.time_to_verify"
     names = checked_by(by, SESSION_BY, grain="sessions")
-    sources = _sources(source)
-    seconds = seconds_of(horizon, name="horizon")
+    sources = checked_sources(source)
+    seconds = duration_us(horizon, name="horizon") / SECOND_US
+    if seconds > LONGEST_SECONDS:
+        raise ArgumentError(f"horizon={horizon!r} is too far: a curve is drawn for at most a day")
     frame = _opened(sessions, names, sources, asked_by)
     found = []
     for each in sources:
@@ -143,7 +148,7 @@ def clock_faults(sessions: IntoFrame, *, source: str | None = None) -> pd.DataFr
     SchemaError
         For a frame that lacks a column of ``model.sessions``.
     """
-    sources = _sources(source)
+    sources = checked_sources(source)
     frame = _opened(sessions, [], sources, "metrics.clock_faults", extra=("session_id",))
     parts = []
     for each in sources:
@@ -158,17 +163,9 @@ def clock_faults(sessions: IntoFrame, *, source: str | None = None) -> pd.DataFr
             "source": listed["source"].astype("str"),
             "started_at": pd.Series([moment(at) for at in started], dtype="datetime64[us, UTC]"),
             "ended_at": pd.Series([moment(at) for at in started + spent], dtype="datetime64[us, UTC]"),
-            "seconds": spent.astype("float64") / 1e6,
+            "seconds": spent.astype("float64") / SECOND_US,
         }
     )
-
-
-def _sources(source: str | None) -> tuple[str, ...]:
-    if source is None:
-        return SOURCES
-    if source not in SOURCES:
-        raise ArgumentError(f"no source {source!r} says when a session is verified: {near_name(str(source), SOURCES)}")
-    return (source,)
 
 
 def _opened(
@@ -189,24 +186,20 @@ def _classified(frame: Frame, source: str) -> Frame:
     engine.
     """
     started, verified = nw.col("started_us"), nw.col(f"verified_{source}_us")
-    frame = frame.with_columns(
-        _cut=nw.col("as_of_us") - LATE_SECONDS[source] * 1_000_000,
-        _given_up=nw.col("last_started_us") + (nw.col("window_seconds") * 1_000_000).cast(nw.Int64),
-    )
-    expired_first = nw.col("expired_us") < nw.col("_given_up")
-    frame = frame.with_columns(_ended=nw.when(expired_first).then(nw.col("expired_us")).otherwise(nw.col("_given_up")))
-    verified_first = (verified <= nw.col("_ended")) & (verified <= nw.col("_cut"))
-    ended_otherwise = nw.when(nw.col("_ended") <= nw.col("_cut")).then(nw.lit(2)).otherwise(nw.lit(0))
-    frame = frame.with_columns(_event=nw.when(verified_first).then(nw.lit(1)).otherwise(ended_otherwise).cast(nw.Int64))
-    last = nw.when(nw.col("_event") == 2).then(nw.col("_ended")).otherwise(nw.col("_cut"))
+    frame = frame.with_columns(_cut=nw.col("as_of_us") - LATE_SECONDS[source] * SECOND_US)
+    ended, cut = nw.col("ended_us"), nw.col("_cut")
+    in_time = (verified <= cut) & (ended.is_null() | (verified <= ended))
+    ended_otherwise = nw.when(ended <= cut).then(nw.lit(2)).otherwise(nw.lit(0))
+    frame = frame.with_columns(_event=nw.when(in_time).then(nw.lit(1)).otherwise(ended_otherwise).cast(nw.Int64))
+    last = nw.when(nw.col("_event") == 2).then(ended).otherwise(cut)
     frame = frame.with_columns(_last=nw.when(nw.col("_event") == 1).then(verified).otherwise(last))
     frame = frame.with_columns(_spent=nw.col("_last") - started)
     # The last one asked is the first one that counts.
     kind = nw.when(nw.col("_spent") < 0).then(nw.lit("clock_faults")).otherwise(nw.lit("seen"))
-    kind = nw.when(started >= nw.col("_cut")).then(nw.lit("immature")).otherwise(kind)
+    kind = nw.when(started >= cut).then(nw.lit("immature")).otherwise(kind)
     kind = nw.when(nw.col(f"observable_{source}")).then(kind).otherwise(nw.lit("not_observable"))
     kind = nw.when(nw.col("unobserved")).then(nw.lit("unobserved")).otherwise(kind)
-    kind = nw.when(started.is_null()).then(nw.lit("unknown")).otherwise(kind)
+    kind = nw.when(nw.col("lowest_sequence") == 1).then(kind).otherwise(nw.lit("unknown"))
     frame = frame.with_columns(_class=kind)
     ticks = (nw.col("_spent") + (TICK_US - 1)) // TICK_US
     return frame.with_columns(_ticks=nw.when(nw.col("_class") == "seen").then(ticks))

@@ -32,6 +32,7 @@ ATTEMPT_DEFAULTS: dict[str, Any] = {
     "requested_us": None,
     "started_us": START_US,
     "started_at_source": "requested_at",
+    "requested_at_shared": False,
     "first_received_us": START_US,
     "last_received_us": START_US,
     "queued_us": None,
@@ -65,6 +66,7 @@ ATTEMPT_DEFAULTS: dict[str, Any] = {
     "callback_last_us": None,
     "coverage_known": True,
     "covered_until_us": AS_OF_US,
+    "observed_until_us": AS_OF_US,
     "as_of_us": AS_OF_US,
     "patience_seconds": 900.0,
 }
@@ -95,12 +97,15 @@ SESSION_DEFAULTS: dict[str, Any] = {
     "second_started_us": None,
     "fell_back": False,
     "fallback_started_us": None,
+    "requested_at_shared": False,
+    "has_app_source": True,
     "app_first_us": None,
     "app_last_us": None,
     "callback_first_us": None,
     "callback_last_us": None,
     "coverage_known": True,
     "covered_until_us": AS_OF_US,
+    "observed_until_us": AS_OF_US,
     "as_of_us": AS_OF_US,
     "patience_seconds": 900.0,
     "window_seconds": 600.0,
@@ -142,23 +147,29 @@ def attempts_of() -> Build:
 
 @pytest.fixture(scope="session")
 def sessions_of() -> Build:
-    """Build a pandas frame of sessions; each row names only what differs from one that was given up after one SMS."""
+    """Build a pandas frame of sessions; each row names only what differs from one that was given up after one SMS.
+
+    The competing end is filled in as the model does it.
+    """
 
     def build(rows: list[dict[str, Any]]) -> pd.DataFrame:
-        return typed([{"session_id": f"s{i}", **row} for i, row in enumerate(rows)], SESSION_DEFAULTS)
+        named = []
+        for i, row in enumerate(rows):
+            last = row.get("last_started_us", row.get("started_us", START_US))
+            given_up = None if last is None else last + 10 * MINUTE
+            end = min((at for at in (row.get("expired_us"), given_up) if at is not None), default=None)
+            ended = end if end is not None and end <= AS_OF_US else None
+            named.append({"session_id": f"s{i}", "last_started_us": last, "ended_us": ended, **row})
+        return typed(named, SESSION_DEFAULTS)
 
     return build
 
 
-@pytest.fixture(params=["pandas", "polars", "polars-lazy", "duckdb"])
+@pytest.fixture(params=["pandas", "polars", "duckdb"])
 def engine(request: pytest.FixtureRequest) -> Iterator[Build]:
     """Carry a pandas frame into one engine."""
     if request.param != "duckdb":
-        into: dict[str, Build] = {
-            "pandas": lambda frame: frame,
-            "polars": pl.from_pandas,
-            "polars-lazy": lambda frame: pl.from_pandas(frame).lazy(),
-        }
+        into: dict[str, Build] = {"pandas": lambda frame: frame, "polars": pl.from_pandas}
         yield into[request.param]
         return
     with duckdb.connect() as connection:

@@ -1,0 +1,368 @@
+"""Retries are told by session: how far, how soon, on which channel, and what followed without being caused."""
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+import pytest
+from statsmodels.stats.proportion import proportion_confint
+
+from verify_analytics import metrics, model
+from verify_analytics.errors import ArgumentError, DoubtfulWarning, SchemaError
+
+Build = Callable[..., Any]
+SECOND = 1_000_000
+MINUTE = 60 * SECOND
+AS_OF_US = 1_793_232_000_000_000  # 2026-10-29T00:00Z
+START_US = AS_OF_US - 24 * 60 * MINUTE
+
+
+def session(
+    name: str,
+    *steps: tuple[str, float],
+    app: float | None = None,
+    callback: float | None = None,
+    delivered: dict[int, float] | None = None,
+    lowest: int = 1,
+    **facts: Any,
+) -> list[dict[str, Any]]:
+    """Give the attempts of one session: each step a channel and its second; ends and receipts in seconds too."""
+    start = facts.pop("start", START_US)
+
+    def at(seconds: float | None) -> int | None:
+        return None if seconds is None else start + round(seconds * SECOND)
+
+    verified = min((end for end in (app, callback) if end is not None), default=float("inf"))
+    rows = []
+    for number, (channel, second) in enumerate(steps):
+        sequence = lowest + number
+        before = steps[number - 1] if number else None
+        role = "unknown" if sequence > 1 else "first_choice"
+        if before is not None:
+            role = "after_verified" if second > verified else "resend" if before[0] == channel else "fallback"
+        rows.append(
+            {
+                "session_id": name,
+                "key": f"{name}-{sequence}",
+                "attempt_id": f"{name}-{sequence}",
+                "attempt_sequence": sequence,
+                "channel": channel,
+                "role": role,
+                "previous_channel": before[0] if before else None,
+                "seconds_since_previous": second - before[1] if before else None,
+                "started_us": at(second),
+                "delivered_us": at((delivered or {}).get(sequence)),
+                "session_started_us": at(steps[0][1]),
+                "last_started_us": at(steps[-1][1]),
+                "first_channel": steps[0][0],
+                "attempts_in_session": len(steps),
+                "lowest_sequence": lowest,
+                "session_verified_app_us": at(app),
+                "session_verified_callback_us": at(callback),
+                # Both sources report all the time.
+                "app_first_us": START_US - MINUTE,
+                "app_last_us": AS_OF_US,
+                "callback_first_us": START_US - MINUTE,
+                "callback_last_us": AS_OF_US,
+                **facts,
+            }
+        )
+    return rows
+
+
+def together(*sessions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [row for rows in sessions for row in rows]
+
+
+SIX = together(
+    session("a", ("sms", 0), app=20),
+    session("b", ("sms", 0), ("sms", 30), app=50, delivered={1: 40}),
+    session("c", ("sms", 0), ("voice", 40), app=90),
+    session("d", ("sms", 0), ("sms", 60), ("voice", 100)),
+    session("e", ("sms", 0)),
+    # The second attempt comes after the verification: a new need, in no figure here.
+    session("f", ("sms", 0), ("sms", 300), app=10),
+)
+
+
+def row(frame: pd.DataFrame, measure: str, **where: Any) -> pd.Series:
+    rows = frame[frame["measure"] == measure]
+    for name, value in where.items():
+        rows = rows[rows[name] == value]
+    assert len(rows) == 1, frame[frame["measure"] == measure]
+    return rows.iloc[0]
+
+
+def counted(frame: pd.DataFrame, measure: str, **where: Any) -> tuple[int, int]:
+    found = row(frame, measure, **where)
+    return int(found["count"]), int(found["n"])
+
+
+def test_six_sessions_give_the_figures_one_works_out_by_hand(attempts_of: Build, engine: Build) -> None:
+    found = metrics.retries(engine(attempts_of(SIX)), source="app")
+    assert {name: counted(found, name) for name in found["measure"].unique() if "second_attempt" not in name} == {
+        "attempts_per_session": (10, 6),
+        "reaches_attempt_2": (3, 6),
+        "reaches_attempt_3": (1, 6),
+        "gap_to_attempt_2_p50": (3, 3),
+        "gap_to_attempt_2_p90": (3, 3),
+        "gap_to_attempt_3_p50": (1, 1),
+        "gap_to_attempt_3_p90": (1, 1),
+        "resent_too_early": (1, 2),
+        "fell_back_too_early": (0, 2),
+        "verified_before_attempt_2": (2, 6),
+        "verified_before_attempt_3": (2, 3),
+        "verified_before_attempt_4": (0, 1),
+        "rescue": (1, 2),
+    }
+    assert row(found, "attempts_per_session")["mean"] == pytest.approx(10 / 6, abs=1e-9)
+    assert row(found, "gap_to_attempt_2_p50")["seconds"] == pytest.approx(40, abs=1e-9)
+    assert row(found, "gap_to_attempt_3_p50")["seconds"] == pytest.approx(40, abs=1e-9)
+    reaches = row(found, "reaches_attempt_2")
+    assert [reaches["low"], reaches["high"]] == pytest.approx(proportion_confint(3, 6, method="wilson"), abs=1e-9)
+
+
+def test_flows_say_from_which_channel_to_which_and_what_followed(attempts_of: Build, engine: Build) -> None:
+    found = metrics.retries(engine(attempts_of(SIX)), source="app")
+    assert counted(found, "second_attempt", from_channel="sms", to_channel="sms") == (2, 3)
+    assert counted(found, "second_attempt", from_channel="sms", to_channel="voice") == (1, 3)
+    assert counted(found, "second_attempt_then_verified", to_channel="sms") == (1, 2)
+    assert counted(found, "second_attempt_then_verified", to_channel="voice") == (1, 1)
+
+
+def test_the_frame_has_its_columns_in_order_and_in_their_types(attempts_of: Build, engine: Build) -> None:
+    found = metrics.retries(engine(attempts_of(SIX)), by=["first_channel", "day"])
+    assert dict(found.dtypes.astype(str)) == {
+        "first_channel": "str",
+        "day": "datetime64[us, UTC]",
+        **dict.fromkeys(["source", "from_channel", "to_channel", "measure"], "str"),
+        **dict.fromkeys(["count", "n"], "int64"),
+        **dict.fromkeys(["rate", "mean", "seconds", "low", "high"], "float64"),
+        "interval": "str",
+        "design_effect": "float64",
+        **dict.fromkeys(["immature", "unobserved", "unknown", "not_observable", "incomplete"], "int64"),
+        "as_of": "datetime64[us, UTC]",
+        "patience_seconds": "float64",
+        "window_seconds": "float64",
+    }
+    assert found["source"].unique().tolist() == ["", "app", "callback"]
+    assert set(found["interval"]) == {"wilson", "none"}
+    assert set(found["window_seconds"]) == {600.0}
+    assert (
+        found[[name == "attempts_per_session" or name.startswith("gap") for name in found["measure"]]]["rate"]
+        .isna()
+        .all()
+    )
+
+
+def test_each_source_speaks_for_itself_and_a_silent_one_is_not_zero(attempts_of: Build, engine: Build) -> None:
+    silent: dict[str, Any] = {"callback_first_us": None, "callback_last_us": None}
+    given = together(session("a", ("sms", 0), app=20, **silent), session("b", ("sms", 0), ("voice", 9), **silent))
+    found = metrics.retries(engine(attempts_of(given)))
+    assert counted(found, "verified_before_attempt_2", source="app") == (1, 2)
+    heard = row(found, "verified_before_attempt_2", source="callback")
+    assert (heard["n"], heard["not_observable"]) == (0, 2)
+    assert pd.isna(heard["rate"])
+    assert counted(found, "reaches_attempt_2") == (1, 2)
+
+
+def test_verified_after_the_window_does_not_count(attempts_of: Build, engine: Build) -> None:
+    given = together(session("a", ("sms", 0), app=600), session("b", ("sms", 0), app=601))
+    assert counted(metrics.retries(engine(attempts_of(given)), source="app"), "verified_before_attempt_2") == (1, 2)
+    longer = metrics.retries(engine(attempts_of(given)), source="app", window="11min")
+    assert counted(longer, "verified_before_attempt_2") == (2, 2)
+    assert set(longer["window_seconds"]) == {660.0}
+
+
+def test_young_unobserved_and_attemptless_sessions_are_counted_beside(attempts_of: Build, engine: Build) -> None:
+    young = AS_OF_US - 25 * MINUTE + 1
+    given = together(
+        session("a", ("sms", 0)),
+        session("young", ("sms", 0), ("sms", 5), start=young),
+        session("just old enough", ("sms", 0), start=young - 1),
+        session("not watched", ("sms", 0), observed_until_us=START_US + MINUTE),
+        session("only said", ("sms", 0), is_attempt=False, attempt_id=None, role=None, attempts_in_session=0),
+    )
+    found = metrics.retries(engine(attempts_of(given)))
+    reaches = row(found, "reaches_attempt_2")
+    assert (reaches["n"], reaches["immature"], reaches["unobserved"], reaches["unknown"]) == (2, 1, 1, 1)
+
+
+def test_sessions_with_a_missing_attempt_are_in_no_gap_and_counted(attempts_of: Build, engine: Build) -> None:
+    given = together(
+        session("whole", ("sms", 0), ("sms", 30)),
+        session("late", ("sms", 0), ("sms", 70), lowest=2),
+    )
+    found = metrics.retries(engine(attempts_of(given)))
+    assert set(found["incomplete"]) == {1}
+    gap = row(found, "gap_to_attempt_2_p50")
+    assert (gap["n"], gap["seconds"]) == (1, 30)
+    # By its sequence the second session made a third attempt, although its first was never seen.
+    assert counted(found, "reaches_attempt_3") == (1, 2)
+    assert counted(found, "attempts_per_session") == (4, 2)
+
+
+def test_a_gap_below_zero_is_a_clock_and_no_gap(attempts_of: Build, engine: Build) -> None:
+    given = together(session("a", ("sms", 0), ("sms", 30)), session("b", ("sms", 0), ("sms", -5)))
+    assert row(metrics.retries(engine(attempts_of(given))), "gap_to_attempt_2_p50")["n"] == 1
+
+
+def test_too_early_asks_the_attempt_before_and_no_other(attempts_of: Build, engine: Build) -> None:
+    given = together(
+        session("resent in time", ("sms", 0), ("sms", 30), delivered={1: 29}),
+        session("resent at the moment", ("sms", 0), ("sms", 30), delivered={1: 30}),
+        session("resent too early", ("sms", 0), ("sms", 30), delivered={1: 31}),
+        session("fell back too early", ("sms", 0), ("voice", 30), delivered={1: 31, 2: 35}),
+        session("never delivered", ("sms", 0), ("sms", 30), ("voice", 60)),
+        # The first was delivered after the third had started, but the third followed the second.
+        session("not its neighbour", ("sms", 0), ("voice", 30), ("voice", 60), delivered={1: 25, 2: 40}),
+    )
+    found = metrics.retries(engine(attempts_of(given)))
+    assert counted(found, "resent_too_early") == (1, 5)
+    assert counted(found, "fell_back_too_early") == (1, 3)
+
+
+def test_rescue_is_about_sessions_that_fell_back_unverified(attempts_of: Build, engine: Build) -> None:
+    given = together(
+        session("rescued", ("sms", 0), ("voice", 60), app=80),
+        session("lost", ("sms", 0), ("voice", 60)),
+        session("resent", ("sms", 0), ("sms", 60), app=80),
+        session("already verified", ("sms", 0), ("voice", 60), app=50),
+    )
+    assert counted(metrics.retries(engine(attempts_of(given)), source="app"), "rescue") == (1, 2)
+
+
+def test_from_the_fifth_attempt_on_they_are_not_told_apart(attempts_of: Build, engine: Build) -> None:
+    steps = [("sms", 30.0 * number) for number in range(7)]
+    found = metrics.retries(engine(attempts_of(session("a", *steps, app=500))), source="app")
+    assert counted(found, "reaches_attempt_5") == (1, 1)
+    assert counted(found, "verified_before_attempt_5") == (0, 1)
+    assert not set(found["measure"]) & {"reaches_attempt_6", "verified_before_attempt_6", "gap_to_attempt_6_p50"}
+    assert row(found, "attempts_per_session")["mean"] == 7
+
+
+def test_split_by_what_was_known_at_the_start_groups_stay_together(attempts_of: Build, engine: Build) -> None:
+    given = together(
+        session("a", ("sms", 0), ("voice", 30), country="FR"),
+        session("b", ("voice", 0), country=None),
+        session("c", ("sms", 0), country="DE"),
+        session("d", (None, 0), country="DE"),  # type: ignore[arg-type]
+    )
+    found = metrics.retries(engine(attempts_of(given)), by=["country", "first_channel"], source="app")
+    groups = found[["country", "first_channel"]].drop_duplicates().to_numpy().tolist()
+    assert groups == [["DE", "sms"], ["DE", "not known"], ["FR", "sms"], ["not known", "voice"]]
+    assert counted(found, "reaches_attempt_2", country="FR") == (1, 1)
+    assert row(found, "gap_to_attempt_2_p50", country="FR")["seconds"] == 30
+    none = row(found, "gap_to_attempt_2_p50", country="not known")
+    assert none["n"] == 0
+    assert pd.isna(none["seconds"])
+    # A flow is shown where it was seen.
+    assert found[found["measure"] == "second_attempt"]["country"].tolist() == ["FR"]
+
+
+def test_a_filter_on_attempts_is_doubted_because_it_cuts_sessions_apart(attempts_of: Build, engine: Build) -> None:
+    frame = attempts_of(SIX)
+    with pytest.warns(DoubtfulWarning, match="2 of 6 sessions are here without all their attempts") as caught:
+        metrics.retries(engine(frame[frame["channel"] == "sms"]))
+    assert [warning.filename for warning in caught] == [__file__]
+
+
+def test_a_filter_that_keeps_sessions_whole_is_not_doubted(attempts_of: Build, engine: Build) -> None:
+    frame = attempts_of(SIX)
+    found = metrics.retries(engine(frame[frame["session_id"] != "d"]))
+    assert counted(found, "reaches_attempt_2") == (2, 5)
+
+
+def test_where_rows_were_filtered_away_the_neighbour_is_not_the_attempt_before(
+    attempts_of: Build, engine: Build
+) -> None:
+    frame = attempts_of(session("a", ("sms", 0), ("voice", 30), ("voice", 60), delivered={1: 90}))
+    with pytest.warns(DoubtfulWarning):
+        found = metrics.retries(engine(frame[frame["attempt_sequence"] != 2]))
+    assert counted(found, "resent_too_early") == (0, 1)
+
+
+def test_a_requested_time_that_is_the_sessions_is_doubted(attempts_of: Build, engine: Build) -> None:
+    frame = attempts_of(session("a", ("sms", 0), ("sms", 30), requested_at_shared=True))
+    with pytest.warns(DoubtfulWarning, match="share a requested time"):
+        metrics.retries(engine(frame))
+
+
+def test_a_report_that_looks_past_the_collector_is_doubted(attempts_of: Build) -> None:
+    with pytest.warns(DoubtfulWarning, match=r"metrics\.retries: as_of") as caught:
+        metrics.retries(attempts_of(session("a", ("sms", 0), covered_until_us=AS_OF_US - 60 * MINUTE)))
+    assert [warning.filename for warning in caught] == [__file__]
+
+
+@pytest.mark.parametrize("by", [[], ["country", "day"]])
+def test_no_attempts_give_no_rates(by: list[str], attempts_of: Build, engine: Build) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = metrics.retries(engine(attempts_of([])), by=by)
+    assert len(found) == (0 if by else 12)
+    assert found[["count", "n"]].to_numpy().sum() == 0
+    assert found[["rate", "mean", "seconds"]].isna().all(axis=None)
+    assert found.dtypes.to_dict() == metrics.retries(attempts_of(SIX), by=by).dtypes.to_dict()
+
+
+def test_all_engines_agree(attempts_of: Build, engine: Build) -> None:
+    given = attempts_of(
+        together(
+            *(
+                session(
+                    f"{i}",
+                    ("sms", 0),
+                    (("sms", "voice")[i % 2], 20 + i / 7),
+                    country=(None, "DE", "FR")[i % 3],
+                    app=(None, 60)[i % 2],
+                    delivered={1: 22},
+                )
+                for i in range(30)
+            )
+        )
+    )
+    expected = metrics.retries(given, by=["country", "hour"])
+    pd.testing.assert_frame_equal(metrics.retries(engine(given), by=["country", "hour"]), expected, rtol=0, atol=1e-9)
+
+
+def test_the_sessions_counted_are_those_of_the_model(attempts_of: Build, engine: Build) -> None:
+    given = engine(attempts_of(SIX))
+    speed = metrics.time_to_verify(model.sessions(given), source="app")
+    found = metrics.retries(given, source="app")
+    assert row(found, "verified_before_attempt_2")["n"] == speed["n"].iloc[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"by": "channel"}, "did you mean 'first_channel'"),
+        ({"by": ["country", "role"]}, "sessions cannot be split by 'role'"),
+        ({"source": "apps"}, "did you mean 'app'"),
+        ({"window": "10"}, "no duration"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_in_one_sentence(
+    options: dict[str, Any], says: str, attempts_of: Build
+) -> None:
+    with pytest.raises(ArgumentError, match=says):
+        metrics.retries(attempts_of(SIX), **options)
+
+
+def test_sessions_given_for_attempts_are_refused(sessions_of: Build) -> None:
+    with pytest.raises(SchemaError, match=r"as model\.attempts gives them"):
+        metrics.retries(sessions_of([{}]))
+
+
+def test_two_readings_in_one_frame_are_refused(attempts_of: Build, engine: Build) -> None:
+    later = session("b", ("sms", 0), as_of_us=AS_OF_US + MINUTE, covered_until_us=AS_OF_US + MINUTE)
+    with pytest.raises(ArgumentError, match="more than one as_of"):
+        metrics.retries(engine(attempts_of(together(SIX, later))))
+    again = [{**row, "as_of_us": AS_OF_US + MINUTE} for row in SIX]
+    with pytest.raises(ArgumentError, match="more than one as_of"):
+        metrics.retries(engine(attempts_of(together(SIX, again))))
+
+
+def test_the_small_frames_of_these_tests_have_the_columns_of_the_model(attempts_of: Build, sessions_of: Build) -> None:
+    assert set(attempts_of([]).columns) == {column.name for column in model.ATTEMPTS}
+    assert set(sessions_of([]).columns) == {column.name for column in model.SESSIONS}

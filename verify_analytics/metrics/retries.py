@@ -1,0 +1,162 @@
+"""What do people do when the code does not come? Further attempts, how soon, on which channel, and what followed."""
+
+import warnings
+from collections.abc import Sequence
+from datetime import timedelta
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+from narwhals.typing import IntoFrame
+from numpy.typing import NDArray
+
+from verify_analytics import model
+from verify_analytics.errors import ArgumentError, DoubtfulWarning
+from verify_analytics.model.columns import ATTEMPTS
+from verify_analytics.model.frames import Frame
+
+from .by import SESSION_BY, By, checked_by
+from .counting import CONTEXT, Counts, count_rows, opened, warn_if_stale
+from .retry_figures import Figures
+from .retry_sessions import FACTS, MOST, SEEN, with_retries
+from .sources import checked_sources
+
+
+def retries(
+    attempts: IntoFrame, *, by: By = (), window: str | timedelta = "10min", source: str | None = None
+) -> pd.DataFrame:
+    """Say how often a code is asked for again, how soon, on which channel, and how often that was followed by success.
+
+    Counted by session, of the sessions old enough to be judged. Attempts made after the verification answer a new need
+    and are in none of these figures.
+
+    Parameters
+    ----------
+    attempts
+        What ``model.attempts`` gives, of any engine, with all attempts of each session.
+    by
+        Up to two of ``first_channel``, ``country``, ``day``, ``hour``: what was known when the session started.
+    window
+        How long after its last attempt a session may still be verified, as for ``model.sessions``.
+    source
+        Who says that a session is verified: ``"app"`` or ``"callback"``. Without it both are given, never pooled.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The `by` columns, `source` (empty where no verification is asked about), `from_channel`, `to_channel` (empty
+        but for flows), `measure`, `count`, `n`, `rate`, `mean`, `seconds`, `low`, `high`, `interval`,
+        `design_effect`, the counts `immature`, `unobserved`, `unknown`, `not_observable`, `incomplete`, then
+        `as_of`, `patience_seconds`, `window_seconds`. The measures:
+
+        ``attempts_per_session``
+            `mean` attempts per session, `count` / `n`.
+        ``reaches_attempt_2`` to ``reaches_attempt_5``
+            Sessions that made a k-th attempt / all. As far as anybody got.
+        ``gap_to_attempt_2_p50``, ``gap_to_attempt_2_p90``, …
+            `seconds` from attempt k - 1 to k: median and 90 % point over `n` sessions whose attempts were all seen.
+        ``resent_too_early``, ``fell_back_too_early``
+            Sessions in which the earlier attempt was delivered after the next one had started, on the same channel
+            (a resend) or on another (a fallback) / sessions that made such an attempt.
+        ``second_attempt``
+            Of the sessions with a second attempt on a known channel, those that went from one channel to another or
+            the same.
+        ``verified_before_attempt_2``, …
+            Verified before attempt k + 1 / sessions that reached attempt k, for k = 1, 2, …
+        ``rescue``
+            Verified after a fallback had started / sessions that fell back unverified. *Followed by* the fallback,
+            not caused by it: many of them would have verified without.
+        ``second_attempt_then_verified``
+            Of the sessions of one flow, those verified.
+
+        Left out and counted: `immature`, `unobserved`, `unknown` (no attempt was seen), and for measures of a source
+        `not_observable`. `incomplete` sessions lack an attempt or its number; they are out of the gaps only.
+        One row per group, source, flow and measure.
+
+    Raises
+    ------
+    ArgumentError
+        For a `by`, `window` or `source` that cannot be, something that is no dataframe, a frame of several `as_of`.
+    SchemaError
+        For a frame that lacks a column of ``model.attempts``.
+
+    Warns
+    -----
+    DoubtfulWarning
+        Where sessions come without all their attempts (a filter on attempts cuts sessions apart), where several
+        attempts share one requested time (gaps are then taken between first arrivals), and where `as_of` is later
+        than the collector is known to have listened.
+
+    Notes
+    -----
+    Verified counts when it came within the window. Delivered is known by the arrival of the receipt, which a retry of
+    the provider's may delay: "too early" is an upper bound. Gaps below 0 (a wrong clock) are left out. Impatient people
+    differ from patient ones, so a rate after a retry says nothing about what the retry did.
+    Intervals are plain Wilson, and `design_effect` is missing: sessions of one recipient are taken as independent.
+
+    References
+    ----------
+    `verify_analytics.stats.wilson`; quantiles as in `verify_analytics.stats.incidence_quantiles`.
+    """
+    asked_by = "metrics.retries"
+    names = checked_by(by, SESSION_BY, grain="sessions")
+    sources = checked_sources(source)
+    columns = [column.name for column in ATTEMPTS]
+    frame = opened(attempts, columns, asked_by=asked_by, made_by="model.attempts")
+    sessions: Frame = nw.from_native(model.sessions(nw.to_native(frame), window=window))
+    told = with_retries(sessions, frame.filter(nw.col("is_attempt")), sources)
+    ends = [f"_end_{each}" for each in sources]
+    context = (*CONTEXT, "window_seconds")
+    counts = count_rows(told, names, [*FACTS, *ends], started="started_us", context=context)
+    gaps = count_rows(
+        _gaps(frame, told, names), names, ["attempt_sequence", "seconds_since_previous"], started="started_us"
+    )
+    _refuse_if_mixed(counts)
+    _warn(counts, asked_by=asked_by)
+    return Figures(counts, gaps, sources).frame()
+
+
+def _gaps(attempts: Frame, told: Frame, names: Sequence[str]) -> Frame:
+    """Give one row per later attempt of the sessions that count and are whole, with their session's split."""
+    split = [name for name in names if name not in ("day", "hour")]
+    whole = told.filter((nw.col("_class") == SEEN) & nw.col("complete"))
+    later = attempts.filter(
+        nw.col("role").is_in(["resend", "fallback"])
+        & (nw.col("attempt_sequence") <= MOST)
+        & (nw.col("seconds_since_previous") >= 0)
+    )
+    kept = ["session_id", "attempt_sequence", "seconds_since_previous", *CONTEXT]
+    return later.select(*kept).join(whole.select("session_id", "started_us", *split), on="session_id", how="inner")
+
+
+def _refuse_if_mixed(counts: Counts) -> None:
+    """Refuse attempts of one session that were seen from several moments."""
+    if _is_true(counts.table["_mixed"]).any():
+        raise ArgumentError(
+            "the frame holds more than one as_of for the same sessions: compute the metric on each reading by itself"
+        )
+
+
+def _is_true(values: pd.Series) -> NDArray[np.bool_]:
+    """Read a column of flags from any engine; nothing is false."""
+    return values.astype("boolean").fillna(value=False).to_numpy(dtype=bool)
+
+
+def _warn(counts: Counts, *, asked_by: str) -> None:
+    """Say what a reader should doubt; pointed at the line that asked for the metric."""
+    warn_if_stale(counts.context, asked_by=asked_by, stacklevel=4)
+    missing = int(counts.rows[_is_true(counts.table["_missing"])].sum())
+    if missing:
+        warnings.warn(
+            f"{asked_by}: {missing} of {counts.rows.sum()} sessions are here without all their attempts. A filter on "
+            "attempts cuts sessions apart: give all attempts, and choose sessions with by=",
+            DoubtfulWarning,
+            stacklevel=3,
+        )
+    if _is_true(counts.table["requested_at_shared"]).any():
+        warnings.warn(
+            f"{asked_by}: attempts of one session share a requested time, so it is the session's and not theirs; gaps "
+            "are taken between first arrivals, which retries of the provider's may delay",
+            DoubtfulWarning,
+            stacklevel=3,
+        )

@@ -1,0 +1,152 @@
+"""The figures on retries, made from two small tables of counts: one of sessions, one of the gaps between attempts."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from verify_analytics import stats
+
+from .counting import Counts, Ints
+from .frames import in_long_form, rate_rows, with_context
+from .retry_sessions import BLIND, MOST, RESCUED, SEEN, VERIFIED
+
+GAP_QUANTILES = (0.5, 0.9)
+Mask = NDArray[np.bool_]
+BETWEEN = "\n"  # between the two channels of a flow; no channel holds it
+
+LEFT_OUT = ("immature", "unobserved", "unknown")
+COLUMNS = (
+    "source",
+    "from_channel",
+    "to_channel",
+    "measure",
+    "count",
+    "n",
+    "rate",
+    "mean",
+    "seconds",
+    "low",
+    "high",
+    "interval",
+    "design_effect",
+    "immature",
+    "unobserved",
+    "unknown",
+    "not_observable",
+    "incomplete",
+)
+
+
+class Figures:
+    """The measures of all groups, made from two small tables of counts."""
+
+    def __init__(self, counts: Counts, gaps: Counts, sources: Sequence[str]) -> None:
+        self.counts, self.gaps, self.sources = counts, gaps, sources
+        self.groups = counts.groups
+        table = counts.table
+        self.seen: Mask = (table["_class"] == SEEN).to_numpy(dtype=bool)
+        self.reached = table["_reached"].to_numpy(dtype=float, na_value=0)
+        self.furthest = int(self.reached[self.seen].max(initial=2))
+        known = (table["_from"].notna() & table["_to"].notna()).to_numpy(dtype=bool)
+        named = table["_from"].astype("str") + BETWEEN + table["_to"].astype("str")
+        self.flow = np.where(known, named.to_numpy(dtype=object), "")
+        self.flows = sorted(set(self.flow[self.seen & known]))
+        self.left_out = {name: counts.total(table["_class"] == name) for name in LEFT_OUT}
+        self.left_out["incomplete"] = counts.total(self.seen & ~table["complete"].to_numpy(dtype=bool))
+
+    def frame(self) -> pd.DataFrame:
+        """Give all measures, group by group."""
+        made = in_long_form([*self.without_source(), *(part for each in self.sources for part in self.of_source(each))])
+        first = [*self.groups.columns, *COLUMNS]
+        return with_context(made[first], self.counts.context, window=True)
+
+    def without_source(self) -> Iterator[pd.DataFrame]:
+        """Give what needs no verification: how far, how soon, too early, on which channel."""
+        seen = self.seen
+        yield self.mean_attempts()
+        for k in range(2, self.furthest + 1):
+            yield self.rates(f"reaches_attempt_{k}", seen & (self.reached >= k), seen)
+        for k in range(2, self.furthest + 1):
+            yield from self.gap(k)
+        for measure, name in (("resent_too_early", "_resent"), ("fell_back_too_early", "_fell")):
+            early = self.counts.table[name].to_numpy(dtype=float, na_value=np.nan)
+            yield self.rates(measure, seen & (early == 1), seen & ~np.isnan(early))
+        moved = seen & (self.flow != "")
+        for flow in self.flows:
+            yield self.rates("second_attempt", moved & (self.flow == flow), moved, flow=flow)
+
+    def of_source(self, source: str) -> Iterator[pd.DataFrame]:
+        """Give what one source says of the verifications."""
+        end = self.counts.table[f"_end_{source}"].to_numpy(dtype=float)
+        seen, verified = self.seen & (end != BLIND), end >= VERIFIED
+        # From the last attempt that is told apart there is no next one.
+        for k in range(1, min(self.furthest, MOST - 1) + 1):
+            chosen = seen & (self.reached >= k)
+            there = chosen & verified & (self.reached == k)
+            yield self.rates(f"verified_before_attempt_{k + 1}", there, chosen, source=source)
+        fell_back = seen & self.counts.table["fell_back"].to_numpy(dtype=bool)
+        yield self.rates("rescue", fell_back & (end == RESCUED), fell_back, source=source)
+        for flow in self.flows:
+            chosen = seen & (self.flow == flow)
+            yield self.rates("second_attempt_then_verified", chosen & verified, chosen, source=source, flow=flow)
+
+    def rates(self, measure: str, chosen: Mask, among: Mask, *, source: str = "", flow: str = "") -> pd.DataFrame:
+        """Make one row per group for one measure; of a flow, only for the groups in which it was seen."""
+        n = self.counts.total(among)
+        made = rate_rows(self.groups, measure, self.counts.total(chosen), n)
+        blind = (
+            self.seen & (self.counts.table[f"_end_{source}"] == BLIND).to_numpy(dtype=bool) if source else ~self.seen
+        )
+        start, _, end = flow.partition(BETWEEN)
+        made = made.assign(
+            source=source,
+            from_channel=start,
+            to_channel=end,
+            mean=np.nan,
+            seconds=np.nan,
+            not_observable=self.counts.total(blind) if source else 0,
+            **self.left_out,
+        )
+        return made[self.counts.total(self.seen & (self.flow == flow)) > 0] if flow else made
+
+    def bare(self, measure: str, count: Ints, n: Ints) -> pd.DataFrame:
+        """Make rows for a measure that is no rate."""
+        nothing = np.zeros(len(self.counts.rows), dtype=bool)
+        made = self.rates(measure, nothing, nothing)
+        return made.assign(count=count, n=n, rate=np.nan, low=np.nan, high=np.nan, interval="none")
+
+    def mean_attempts(self) -> pd.DataFrame:
+        """Make the mean number of attempts."""
+        attempts = self.counts.table["attempts_before_verified"].to_numpy(dtype=float, na_value=0).astype(np.int64)
+        made = np.zeros(len(self.groups), dtype=np.int64)
+        np.add.at(made, self.counts.place[self.seen], (attempts * self.counts.rows)[self.seen])
+        sessions = self.counts.total(self.seen)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            mean = np.where(sessions > 0, made / sessions, np.nan)
+        return self.bare("attempts_per_session", made, sessions).assign(mean=mean)
+
+    def gap(self, k: int) -> Iterator[pd.DataFrame]:
+        """Make the quantiles of the time from attempt k - 1 to k."""
+        table = self.gaps.table
+        of_k = table["attempt_sequence"].to_numpy(dtype=float) == k
+        seconds = table["seconds_since_previous"].to_numpy(dtype=float)
+        size = np.zeros(len(self.groups), dtype=np.int64)
+        found = np.full((len(GAP_QUANTILES), len(self.groups)), np.nan)
+        # Groups of the gaps are found among the groups of the sessions, for not every group has a gap.
+        for place, group in enumerate(_places(self.groups, self.gaps.groups)):
+            mine = of_k & (self.gaps.place == place)
+            curve = stats.cumulative_incidence(seconds[mine], np.ones(mine.sum()), weights=self.gaps.rows[mine])
+            size[group] = self.gaps.rows[mine].sum()
+            found[:, group] = stats.incidence_quantiles(curve, GAP_QUANTILES)
+        for share, value in zip(GAP_QUANTILES, found, strict=True):
+            yield self.bare(f"gap_to_attempt_{k}_p{100 * share:g}", size, size).assign(seconds=value)
+
+
+def _places(groups: pd.DataFrame, some: pd.DataFrame) -> list[int]:
+    """Say where each of some groups stands among all of them."""
+    if not len(groups.columns):
+        return [0] * len(some)
+    numbered = groups.assign(_group=range(len(groups)))
+    return [int(place) for place in some.merge(numbered, on=list(groups.columns), how="left")["_group"]]
