@@ -1,0 +1,210 @@
+"""Each command does one thing; what it cannot do it says in one sentence, with status 2 and without a traceback."""
+
+import json
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+from click.testing import CliRunner, Result
+
+from collector import __version__, store
+from collector.__main__ import main
+from tests.collector.conftest import URL, CollectorProcess, Provider
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Leave out whatever this machine sets for a collector of its own, and stand in an empty folder."""
+    import os
+
+    for name in list(os.environ):
+        if name.startswith(("COLLECTOR_", "PLIVO_")):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def run(*arguments: str, stdin: bytes | None = None) -> Result:
+    return CliRunner().invoke(main, arguments, input=stdin)
+
+
+def said(result: Result) -> str:
+    assert result.exit_code == 2, result.output
+    lines = result.stderr.strip().splitlines()
+    assert lines[-1].startswith("Error: ")
+    assert "Traceback" not in result.output
+    return lines[-1].removeprefix("Error: ")
+
+
+def test_the_version_is_told() -> None:
+    assert run("--version").output == f"collector, version {__version__}\n"
+
+
+def test_init_writes_what_is_needed_for_its_owner_alone_and_says_what_is_left_to_do(tmp_path: Path) -> None:
+    result = run("init", "--public-host", "hooks.example.com")
+    assert result.exit_code == 0
+    files = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file())
+    assert files == [
+        "collector.env",
+        "secrets/pepper",
+        "secrets/plivo_auth_token",
+        "secrets/verification_secret",
+    ]
+    assert {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in files} == {0o600}
+    assert stat.S_IMODE((tmp_path / "secrets").stat().st_mode) == 0o700
+    settings = dict(
+        line.split("=", 1) for line in (tmp_path / "collector.env").read_text().splitlines() if not line.startswith("#")
+    )
+    url = settings["COLLECTOR_PUBLIC_URL"]
+    assert url.startswith("https://hooks.example.com/callbacks/plivo/")
+    assert len(url.rpartition("/")[2]) >= 20
+    assert url in result.output
+    assert "secrets/plivo_auth_token" in result.output
+    for secret in ("pepper", "verification_secret"):
+        text = (tmp_path / "secrets" / secret).read_text().strip()
+        assert len(text) == 64
+        assert text not in result.output
+
+
+def test_two_collectors_have_nothing_in_common(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        run("init", "--env-file", f"{folder}/collector.env")
+    for name in ("secrets/pepper", "secrets/verification_secret", "collector.env"):
+        assert (tmp_path / "a" / name).read_text() != (tmp_path / "b" / name).read_text()
+
+
+@pytest.mark.parametrize("there", ["collector.env", "secrets/pepper"])
+def test_init_overwrites_nothing_and_then_writes_nothing(tmp_path: Path, there: str) -> None:
+    (tmp_path / there).parent.mkdir(exist_ok=True)
+    (tmp_path / there).write_text("mine")
+    assert "overwrites nothing" in said(run("init"))
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / there]
+    assert (tmp_path / there).read_text() == "mine"
+
+
+def test_what_init_leaves_open_is_asked_for_one_after_the_other(tmp_path: Path) -> None:
+    run("init")
+    assert "COLLECTOR_PUBLIC_URL" in said(run("serve", "--env-file", "collector.env"))
+    env_file = tmp_path / "collector.env"
+    env_file.write_text(env_file.read_text().replace("<your-host>", "hooks.example.com"))
+    assert "PLIVO_AUTH_TOKEN" in said(run("serve", "--env-file", "collector.env"))
+
+
+def test_a_collector_starts_with_what_init_wrote(make_collector: Callable[..., CollectorProcess]) -> None:
+    collector = make_collector()
+    collector.env_file.unlink()
+    run("init", "--env-file", str(collector.env_file), "--public-host", "hooks.example.com")
+    (collector.folder / "secrets" / "plivo_auth_token").write_text(collector.provider.token + "\n")
+    text = collector.env_file.read_text().replace("COLLECTOR_PORT=8080", "COLLECTOR_PORT=0")
+    collector.env_file.write_text(text)
+    url = next(line for line in text.splitlines() if line.startswith("COLLECTOR_PUBLIC_URL=")).partition("=")[2]
+    collector.start()
+    headers = Provider(url=url).headers()
+    body = urlencode(Provider.fields()).encode()
+    assert collector.request("POST", url.removeprefix("https://hooks.example.com"), body, headers).status == 200
+    assert stat.S_IMODE((collector.folder / "data" / "callbacks.db").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("command", ["serve", "status"])
+def test_an_env_file_that_is_not_there_is_said(command: str) -> None:
+    assert "nowhere.env" in said(run(command, "--env-file", "nowhere.env"))
+
+
+def test_a_capture_that_is_not_there_is_said() -> None:
+    assert "nowhere.jsonl" in said(run("replay", "nowhere.jsonl"))
+
+
+def test_an_unknown_command_is_said() -> None:
+    assert "serv" in said(run("serv"))
+
+
+def test_status_of_a_store_that_is_not_there_makes_none(tmp_path: Path) -> None:
+    assert "there is no store at" in said(run("status"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def capture(*sessions: str) -> bytes:
+    lines = [
+        {
+            "received_at": f"2026-09-01T12:00:{number:02}Z",
+            "method": "POST",
+            "url": URL,
+            "headers": list(Provider().headers(str(number)).items()),
+            "body": urlencode(Provider.fields(session)),
+        }
+        for number, session in enumerate(sessions)
+    ]
+    return "".join(json.dumps(line) + "\n" for line in lines).encode()
+
+
+def test_replay_reads_a_file_or_standard_input_and_prints_what_became_of_it(
+    make_collector: Callable[..., CollectorProcess],
+) -> None:
+    collector = make_collector()
+    given = collector.folder / "capture.jsonl"
+    given.write_bytes(capture("a", "b"))
+    env = ("--env-file", str(collector.env_file))
+    first = run("replay", str(given), *env)
+    second = run("replay", "-", *env, stdin=capture("a", "b", "c"))
+    assert (first.exit_code, second.exit_code) == (0, 0)
+    words = {line.rsplit(maxsplit=1)[0]: int(line.rsplit(maxsplit=1)[1]) for line in second.stdout.splitlines()}
+    assert words == {
+        "lines": 3,
+        "accepted": 1,
+        "repeated": 0,
+        "quarantined": 0,
+        "known": 2,
+        "verification": 0,
+        "refused": 0,
+    }
+    assert "2 lines, 100%" in first.stderr
+    assert "lines" in second.stderr
+
+
+def test_replay_names_the_line_it_cannot_read(make_collector: Callable[..., CollectorProcess]) -> None:
+    collector = make_collector()
+    result = run("replay", "-", "--env-file", str(collector.env_file), stdin=capture("a") + b"no json\n")
+    assert said(result).startswith("line 2 is not JSON: the 1 lines before it are stored")
+
+
+def test_replay_of_unproved_lines_needs_no_token_but_a_pepper(tmp_path: Path) -> None:
+    env_file = tmp_path / "collector.env"
+    env_file.write_text(f"COLLECTOR_PUBLIC_URL={URL}\nCOLLECTOR_DATABASE_URL=sqlite:///{tmp_path / 'store.db'}\n")
+    env = ("--env-file", str(env_file), "--accept-unproved")
+    assert "COLLECTOR_PEPPER" in said(run("replay", "-", *env, stdin=b""))
+    env_file.write_text(env_file.read_text() + "COLLECTOR_PEPPER=0f1e2d3c4b5a69788796a5b4c3d2e1f0\n")
+    result = run("replay", "-", *env, stdin=capture("a"))
+    assert result.exit_code == 0
+    assert "accepted                              1" in result.stdout
+
+
+def test_a_pepper_that_was_taken_out_is_missed_by_serve_and_replay(
+    make_collector: Callable[..., CollectorProcess],
+) -> None:
+    collector = make_collector()
+    env = ("--env-file", str(collector.env_file))
+    assert run("replay", "-", *env, stdin=b"").exit_code == 0
+    text = collector.env_file.read_text()
+    collector.env_file.write_text(text.replace("COLLECTOR_PEPPER=0f1e", "COLLECTOR_PEPPER=1f1e"))
+    for command in (("replay", "-"), ("serve",)):
+        assert "COLLECTOR_PEPPER lacks the pepper" in said(run(*command, *env, stdin=b""))
+
+
+def test_status_says_what_the_store_holds(make_collector: Callable[..., CollectorProcess]) -> None:
+    collector = make_collector()
+    env = ("--env-file", str(collector.env_file))
+    run("replay", "-", *env, stdin=capture("a", "b"))
+    lines = run("status", *env).stdout.splitlines()
+    assert lines[0] == f"store          {collector.store}, schema {store.SCHEMA}"
+    assert lines[1] == "callbacks      2, latest 2026-09-01T12:00:01Z"
+    assert lines[2:4] == ["verifications  0", "quarantine     0"]
+    assert lines[4] == "pulse replay   latest minute 2026-09-01T12:00:00Z"
+    assert lines[5] == "refused (24 h) nothing"
+
+
+def test_a_damaged_store_is_said_in_one_sentence(make_collector: Callable[..., CollectorProcess]) -> None:
+    collector = make_collector()
+    collector.store.write_bytes(b"not a database at all, but long enough to be looked at " * 100)
+    for command in (("status",), ("replay", "-"), ("serve",)):
+        assert "not a database" in said(run(*command, "--env-file", str(collector.env_file), stdin=b""))
