@@ -7,6 +7,8 @@ collector, the model or the metrics, so that all of them can be judged by it. Al
 
 from verify_analytics.simulate.features import Features
 from verify_analytics.simulate.history import History, history
+from verify_analytics.simulate.live import Live, live
 from verify_analytics.simulate.plan import Plan
+from verify_analytics.simulate.send import SendResult, send
 
-__all__ = ["Features", "History", "Plan", "history"]
+__all__ = ["Features", "History", "Live", "Plan", "SendResult", "history", "live", "send"]

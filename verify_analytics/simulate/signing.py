@@ -23,7 +23,7 @@ def signature(token: str, text: str) -> str:
     >>> signature("my_auth_token", "https://answer.url/12345")
     'do1CXv+k99A6+B+eTcyqbxWlezFIxJ/1vz72787r37g='
     """
-    return b64encode(hmac.digest(token.encode(), text.encode(), "sha256")).decode("ascii")
+    return b64encode(hmac.digest(token.encode(), text.encode("utf-8", "surrogateescape"), "sha256")).decode("ascii")
 
 
 def v2_text(url: str, nonce: str) -> str:
