@@ -47,6 +47,8 @@ def digits_of(text: str) -> str | None:
     >>> digits_of("anonymous") is None
     True
     """
+    if text.isascii() and text.isdigit():
+        return text
     plain = _plain(text)
     if not _WRITTEN_NUMBER.fullmatch(plain):
         return None

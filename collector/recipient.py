@@ -17,6 +17,8 @@ from collector.digits import SHORTEST_NUMBER, digits_of
 # off would leave somebody in plain sight.
 LONGEST_NUMBER = 15
 HIDDEN_DIGITS = 4
+PLACES_REMEMBERED = 4_096
+_places: dict[str, tuple[str | None, str | None]] = {}
 
 
 class Recipient(NamedTuple):
@@ -59,8 +61,15 @@ def describe(number: str | None, pepper: bytes, key_id: str) -> Recipient:
     digits = digits_of(number) if number is not None else None
     if digits is None:
         return Recipient(None, None, None)
-    country, block = _place(digits)
-    return Recipient(f"{key_id}:{_keyed(pepper, digits)}", country, block)
+    recipient_key = f"{key_id}:{_keyed(pepper, digits)}"
+    # One recipient comes in many callbacks, and finding the country costs more than all the rest. Remembered under the
+    # key, so that no number stays in memory.
+    place = _places.get(recipient_key)
+    if place is None:
+        if len(_places) >= PLACES_REMEMBERED:
+            _places.clear()
+        place = _places[recipient_key] = _place(digits)
+    return Recipient(recipient_key, *place)
 
 
 def key_id(pepper: bytes) -> str:
