@@ -6,6 +6,7 @@ from typing import Any
 import narwhals as nw
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 
 from verify_analytics import metrics
 
@@ -50,3 +51,18 @@ def test_the_order_and_labels_of_rows_do_not_matter(attempts_of: Build, engine: 
     for metric in (metrics.delivery_rate, metrics.error_codes, metrics.retries):
         expected = metric(given)
         pd.testing.assert_frame_equal(metric(engine(shuffled)), expected, rtol=0, atol=1e-9)
+
+
+def test_pandas_frames_of_arrow_columns_work_too(attempts_of: Build, sessions_of: Build) -> None:
+    def arrow(frame: pd.DataFrame) -> pd.DataFrame:
+        made: pd.DataFrame = pa.Table.from_pandas(frame).to_pandas(types_mapper=pd.ArrowDtype)
+        return made
+
+    attempts = attempts_of([{"country": None}, {"outcome": "failed", "error_code": "20"}])
+    for metric in (metrics.delivery_rate, metrics.error_codes):
+        pd.testing.assert_frame_equal(metric(arrow(attempts), by="country"), metric(attempts, by="country"))
+    pd.testing.assert_frame_equal(metrics.retries(arrow(attempts)), metrics.retries(attempts))
+    sessions = sessions_of([{"country": None}, {"verified_app_us": 1_793_145_605_000_000}])
+    pd.testing.assert_frame_equal(
+        metrics.time_to_verify(arrow(sessions), by="country"), metrics.time_to_verify(sessions, by="country")
+    )
