@@ -108,7 +108,8 @@ class Door:
             urls,
             request.query,
             body,
-            request.headers,
+            # Few of a request's headers say anything about it.
+            [header for header in request.headers if header[0][:8].lower() == "x-plivo-"],
             tokens=self._settings.tokens,
             main_tokens=self._settings.main_tokens,
         )
@@ -214,10 +215,11 @@ def _check_size(request: Request) -> None:
 def _check_type(headers: Sequence[tuple[str, str]]) -> None:
     """Take a body for a form unless it says that it is something else."""
     for name, value in headers:
-        if name.lower() == "content-type" and value.partition(";")[0].strip().lower() not in {FORM, ""}:
-            raise wire.Unreadable("content_type")
-        if name.lower() == "content-encoding" and value.strip().lower() not in {"identity", ""}:
-            raise wire.Unreadable("content_encoding")
+        match name.lower():
+            case "content-type" if value != FORM and value.partition(";")[0].strip().lower() not in {FORM, ""}:
+                raise wire.Unreadable("content_type")
+            case "content-encoding" if value.strip().lower() not in {"identity", ""}:
+                raise wire.Unreadable("content_encoding")
 
 
 def _address(request: Request) -> str:

@@ -38,13 +38,13 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, default=str)
 
 
-def to_standard_error() -> None:
-    """Send everything that is logged in this process to standard error, as JSON lines."""
+def to_standard_error(level: int = logging.INFO) -> None:
+    """Send what is logged in this process to standard error, as JSON lines: ours from this level on."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
-    log.setLevel(logging.INFO)
+    log.setLevel(level)
     # Waitress counts its own queue aloud at every request; our own gauge says the same.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
