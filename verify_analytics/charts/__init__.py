@@ -1,0 +1,15 @@
+"""One chart per question, under the name of its metric: a small frame in, a matplotlib Figure out.
+
+A chart draws what the metric's frame says and computes nothing. `png` and `svg` make files of it; `alt` on each chart
+says in words what it shows.
+"""
+
+# Imported at once and not on demand: a function and its module may share a name, and the function must win.
+from .canvas import Chart
+from .delivery import delivery_rate
+from .error_codes import error_codes
+from .files import inline, png, svg
+from .retries import retries
+from .speed import time_to_verify
+
+__all__ = ["Chart", "delivery_rate", "error_codes", "inline", "png", "retries", "svg", "time_to_verify"]
