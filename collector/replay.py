@@ -135,9 +135,9 @@ class Replay:
         parsed = parse(line)
         if isinstance(parsed, Down):
             self.result.down.append(parsed)
-            # Its last microsecond, so that an empty span says until when the receiver is known to have been up.
-            for moment in (min(parsed.since, parsed.until - 1), parsed.until - 1):
-                self.result.saw(moment)
+            # An empty span says that the receiver was up at this moment, whether or not anybody called.
+            self.result.saw(parsed.since)
+            self.result.saw(max(parsed.since, parsed.until - 1))
             return
         self.result.saw(parsed.received_at)
         try:
@@ -216,7 +216,10 @@ def parse(line: bytes) -> Request | Down:
     if not isinstance(found, dict):
         raise BadLine("is not a JSON object")
     if "down_from" in found:
-        return Down(_moment(found, "down_from"), _moment(found, "down_to"))
+        down = Down(_moment(found, "down_from"), _moment(found, "down_to"))
+        if down.until < down.since:
+            raise BadLine("ends a span before it begins")
+        return down
     path, _, query = _ORIGIN.sub("", _text(found, "url"), count=1).partition("#")[0].partition("?")
     return Request(
         method=_text(found, "method"),
@@ -274,7 +277,7 @@ def _minutes_up(result: Replayed) -> Iterator[int]:
     """Give every minute from the first line to the last of which no part was said to be down."""
     if result.first is None or result.last is None:
         return
-    spans = iter(sorted(result.down))
+    spans = iter(sorted(span for span in result.down if span.until > span.since))
     span = next(spans, None)
     for minute in range(result.first - result.first % MINUTE, result.last + 1, MINUTE):
         while span and span.until <= minute:

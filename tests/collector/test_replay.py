@@ -178,9 +178,11 @@ def test_minutes_said_to_be_down_have_no_pulse_and_quiet_ones_have_zeros(place: 
     assert sorted(place.pulse()) == [0, 1, 5, 7, 8]
 
 
-def test_an_empty_span_at_the_end_says_how_long_nobody_called(place: Place) -> None:
-    place.replay(written(line(0), {"down_from": at(180), "down_to": at(180)}))
-    assert sorted(place.pulse()) == [0, 1, 2]
+def test_an_empty_span_says_that_the_receiver_was_up_in_that_minute(place: Place) -> None:
+    place.replay(
+        written({"down_from": at(-60), "down_to": at(-60)}, line(60), {"down_from": at(210), "down_to": at(210)})
+    )
+    assert sorted(place.pulse()) == [-1, 0, 1, 2, 3]
 
 
 def test_a_line_received_in_a_minute_said_to_be_down_is_counted_in_it(place: Place) -> None:
@@ -214,6 +216,7 @@ def test_a_capture_in_two_files_adds_up(place: Place) -> None:
         (line() | {"body": 5}, "has no text 'body'"),
         (line() | {"body_base64": "%%%"}, "is not base64"),
         ({"down_from": at(0)}, "has no text 'down_to'"),
+        ({"down_from": at(1), "down_to": at(0)}, "ends a span before it begins"),
     ],
 )
 def test_a_line_that_is_no_request_ends_the_replay_by_its_number_and_keeps_what_came_before(
