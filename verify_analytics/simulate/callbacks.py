@@ -76,15 +76,17 @@ def say(story: Story, streams: Streams, features: Features) -> Said:
         np.where((tells_expired & ~verified)[:, None] & (at_us >= story.expires_us[:, None]), EXPIRED, IN_PROGRESS),
     )
     unnamed = streams.uniform("unnamed", at_us.shape) < features.no_attempt_id
+    never_named = streams.uniform("unnamed.attempt", (n, ATTEMPTS)) < features.no_attempt_id
     sent = at_us >= 0
     session, cell = np.nonzero(sent)
     attempt = cells.attempt[sent]
     bare = attempt == NO_ATTEMPT
+    anonymous = unnamed[sent] | never_named[session, np.where(bare, 0, attempt)]
     return Said(
         session=session.astype(np.int64),
         cell=cell.astype(np.int64),
         attempt=attempt,
-        named=~unnamed[sent] & ~bare,
+        named=~anonymous & ~bare,
         at_us=at_us[sent],
         status=np.where(bare, STATUS[""], cells.status[sent]),
         session_status=session_status[sent],

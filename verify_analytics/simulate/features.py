@@ -56,7 +56,8 @@ class Features:
     expired_callbacks: float = 0.6
     """Of sessions: the provider tells when they expire."""
     no_attempt_id: float = 0.003
-    """Of an attempt's callbacks: AttemptUUID is missing. (Half of those about a session's end have none anyway.)"""
+    """Of callbacks, and again of attempts with all their callbacks: AttemptUUID is missing. (Half of the callbacks
+    about a session's end have none anyway.)"""
     odd_status: float = 0.003
     """Of attempts: a status nobody listed, for half of them in every callback."""
     odd_channel: float = 0.004

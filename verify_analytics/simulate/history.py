@@ -268,8 +268,14 @@ def _return(start_us: Integers, place: Integers, recipient: list[str], whom: np.
     whom
         Uniform in [0, 1): which of the earlier ones; NaN where nobody returns.
     """
+    latest: dict[str, int] = {}
     for index in np.unique(place).tolist():
-        rows = np.nonzero(place == index)[0]
-        before = np.searchsorted(start_us[rows], start_us[rows] - _AWAY_US)
-        for i in np.nonzero(~np.isnan(whom[rows]) & (before > 0))[0].tolist():
-            recipient[rows[i]] = recipient[rows[int(whom[rows[i]] * before[i])]]
+        rows = np.nonzero(place == index)[0].tolist()
+        before = np.searchsorted(start_us[rows], start_us[rows] - _AWAY_US).tolist()
+        for row, at_us, draw, count in zip(rows, start_us[rows].tolist(), whom[rows].tolist(), before, strict=True):
+            if count and not np.isnan(draw):
+                chosen = recipient[rows[int(draw * count)]]
+                # That one may have returned already, just now.
+                if latest[chosen] <= at_us - _AWAY_US:
+                    recipient[row] = chosen
+            latest[recipient[row]] = at_us
