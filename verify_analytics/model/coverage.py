@@ -53,11 +53,7 @@ def with_coverage(attempts: Frame, pulse: IntoFrame | None, *, as_of_us: int) ->
         .with_columns(_run_end=nw.col("_minute").max().over("_run"))
     )
     bounds = extremes(minutes, "_minute", "_first_minute", "_last_minute")
-    bounded = (
-        on_every_row(attempts, bounds)
-        .with_columns(_start_minute=nw.col("started_us") // MINUTE_US)
-        .with_columns(_minute=_clipped("_start_minute"))
-    )
+    bounded = on_every_row(attempts, bounds).with_columns(_minute=_clipped(nw.col("started_us") // MINUTE_US))
     runs = minutes.select("_minute", "_run_end")
     return bounded.join(runs, on="_minute", how="left").with_columns(
         coverage_known=~nw.col("_last_minute").is_null(),
@@ -68,15 +64,10 @@ def with_coverage(attempts: Frame, pulse: IntoFrame | None, *, as_of_us: int) ->
     )
 
 
-def _clipped(minute: str) -> nw.Expr:
+def _clipped(minute: nw.Expr) -> nw.Expr:
     """Hold a minute between the first and the last known one."""
-    return (
-        nw.when(is_true(nw.col(minute) < nw.col("_first_minute")))
-        .then(nw.col("_first_minute"))
-        .when(is_true(nw.col(minute) > nw.col("_last_minute")))
-        .then(nw.col("_last_minute"))
-        .otherwise(nw.col(minute))
-    )
+    first, last = nw.col("_first_minute"), nw.col("_last_minute")
+    return nw.when(is_true(minute < first)).then(first).when(is_true(minute > last)).then(last).otherwise(minute)
 
 
 def unobserved(last_us: nw.Expr) -> nw.Expr:

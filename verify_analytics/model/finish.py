@@ -1,5 +1,6 @@
 """What became of each attempt, looked at from one moment? Clock, patience and neighbours enter here, after the fold."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -10,7 +11,7 @@ from verify_analytics.model import outcomes
 from verify_analytics.model.columns import ATTEMPTS, FACTS, STATES, require
 from verify_analytics.model.coverage import unobserved, with_coverage
 from verify_analytics.model.fold import folded, opened_callbacks
-from verify_analytics.model.frames import Frame, differ, earlier, is_true, names, opened
+from verify_analytics.model.frames import Frame, any_of, differ, names, opened
 from verify_analytics.model.moments import SECOND_US, duration_us, microseconds, moment
 from verify_analytics.model.roles import with_neighbours, with_role, with_session_facts, with_start
 from verify_analytics.model.sources import with_app_reports, with_callback_span
@@ -110,60 +111,65 @@ class _View(NamedTuple):
 
 def _finished(states: Frame, view: _View, verifications: IntoFrame | None, pulse: IntoFrame | None) -> Frame:
     """Look at states; each step adds columns that the next ones read."""
-    placed = with_session_facts(with_start(with_neighbours(states)))
+    placed = with_session_facts(with_start(with_neighbours(_settled(states))))
     sourced = with_callback_span(with_app_reports(placed, verifications, as_of_us=view.as_of_us))
-    in_role = with_role(
-        sourced.with_columns(_verified_us=earlier("session_verified_app_us", "session_verified_callback_us"))
-    )
-    covered = with_coverage(in_role, pulse, as_of_us=view.as_of_us)
-    dated = covered.with_columns(
+    covered = with_coverage(with_role(sourced), pulse, as_of_us=view.as_of_us)
+    mature = nw.col("started_us") <= view.as_of_us - view.patience_us
+    finished = covered.with_columns(
+        mature=mature,
+        outcome=_outcome(mature, unobserved(nw.col("started_us") + view.patience_us)),
         as_of=nw.lit(view.as_of, dtype=nw.Datetime("us", "UTC")),
         as_of_us=nw.lit(view.as_of_us, dtype=nw.Int64),
         patience_seconds=nw.lit(view.patience_us / SECOND_US, dtype=nw.Float64),
-        mature=nw.col("started_us") <= view.as_of_us - view.patience_us,
-        _unobserved=unobserved(nw.col("started_us") + view.patience_us),
     )
-    return _with_outcome(dated).select(*(column.name for column in ATTEMPTS))
+    return finished.select(*(column.name for column in ATTEMPTS))
 
 
-def _with_outcome(attempts: Frame) -> Frame:
-    """Add the outcome, when it was settled, its error code, and what did not fit together."""
-    settled = {name: ~nw.col(f"{name}_us").is_null() for name in outcomes.RECEIPTS}
-    conflict: Any = nw.lit(False)
-    for fact in _SHOULD_NOT_VARY:
-        conflict = conflict | differ(fact, f"{fact}_max", empty=-1 if fact == "attempt_sequence" else "")
-    unsettled = [nw.col(f"{name}_us").is_null() for name in ("queued", "ringing", "accepted")]
-    only_unknown = nw.col("has_unknown_status") & unsettled[0] & unsettled[1] & unsettled[2]
+def _settled(states: Frame) -> Frame:
+    """Add the strongest receipt with its time and code, and whether something did not fit together."""
 
-    def of_strongest(column: str, names: tuple[str, ...]) -> nw.Expr:
+    def of_receipt(column: str, receipts: Iterable[str]) -> nw.Expr:
         chain: Any = nw
         for name in reversed(outcomes.RECEIPTS):
-            value = nw.col(column.format(name)) if name in names else nw.lit(None, dtype=nw.String)
-            chain = chain.when(settled[name]).then(value)
+            value = nw.col(column.format(name)) if name in receipts else nw.lit(None, dtype=nw.String)
+            chain = chain.when(~nw.col(f"{name}_us").is_null()).then(value)
         found: nw.Expr = chain
         return found
 
-    with_codes = ("failed", "undelivered")
-    return attempts.with_columns(
-        settled_us=of_strongest("{}_us", outcomes.RECEIPTS),
-        error_code=of_strongest("code_{}", with_codes),
-        _code_max=of_strongest("code_{}_max", with_codes),
-        conflict=nw.col("is_attempt") & is_true(conflict),
-        outcome=nw.when(~nw.col("is_attempt"))
+    conflict = nw.col("is_attempt") & any_of(
+        differ(fact, f"{fact}_max", empty=-1 if fact == "attempt_sequence" else "") for fact in _SHOULD_NOT_VARY
+    )
+    with_code = ("failed", "undelivered")
+    smallest, largest = of_receipt("code_{}", with_code), of_receipt("code_{}_max", with_code)
+    return states.with_columns(
+        settled_us=of_receipt("{}_us", outcomes.RECEIPTS),
+        error_code=smallest,
+        codes_differ=smallest.fill_null("") != largest.fill_null(""),
+        conflict=conflict,
+    ).drop(*(name for name in STATES if name.endswith("_max") or name.startswith("code_")))
+
+
+def _outcome(mature: nw.Expr, unobserved: nw.Expr) -> nw.Expr:
+    """Give the outcome of an attempt, null where a row is none."""
+    seen = {name: ~nw.col(f"{name}_us").is_null() for name in outcomes.STATES}
+    nothing_listed = nw.col("has_unknown_status") & ~(seen["queued"] | seen["ringing"] | seen["accepted"])
+    return (
+        nw.when(~nw.col("is_attempt"))
         .then(nw.lit(None, dtype=nw.String))
-        .when(nw.col("_unobserved"))
+        # By time alone, whatever was heard: leaving out only what was not heard would flatter every rate.
+        .when(unobserved)
         .then(nw.lit("unobserved"))
-        .when(settled["delivered"])
+        .when(seen["delivered"])
         .then(nw.lit("delivered"))
-        .when(settled["undelivered"])
+        .when(seen["undelivered"])
         .then(nw.lit("undelivered"))
-        .when(settled["failed"])
+        .when(seen["failed"])
         .then(nw.lit("failed"))
-        .when(only_unknown)
+        .when(nothing_listed)
         .then(nw.lit("unknown"))
-        .when(~nw.col("mature"))
+        .when(~mature)
         .then(nw.lit("pending"))
-        .when(~nw.col("accepted_us").is_null())
+        .when(seen["accepted"])
         .then(nw.lit("accepted"))
-        .otherwise(nw.lit("silent")),
-    ).with_columns(codes_differ=differ("error_code", "_code_max", empty=""))
+        .otherwise(nw.lit("silent"))
+    )

@@ -4,7 +4,9 @@ Frames are Narwhals frames, eager or lazy as the analyst's engine is. Only opera
 used; `tests/verify_analytics/engines` runs each of them everywhere.
 """
 
+import operator
 from collections.abc import Iterable
+from functools import reduce
 from typing import Any, TypeAlias
 
 import narwhals as nw
@@ -106,6 +108,11 @@ def differ(smallest: str, largest: str, *, empty: str | int) -> nw.Expr:
     return nw.col(smallest).fill_null(empty) != nw.col(largest).fill_null(empty)
 
 
+def any_of(conditions: Iterable[nw.Expr]) -> nw.Expr:
+    """Say whether any of some conditions that are never null holds."""
+    return reduce(operator.or_, conditions)
+
+
 def either(first: nw.Expr | str, second: nw.Expr | str) -> nw.Expr:
     """Give the first where it is not null, else the second."""
     first = nw.col(first) if isinstance(first, str) else first
@@ -123,8 +130,3 @@ def no_number(like: str) -> nw.Expr:
     """Give a column of nulls with the type of a column of integers that is never null itself."""
     # A null literal with a type fails in pandas.
     return nw.when(nw.col(like).is_null()).then(nw.col(like))
-
-
-def flags(columns: Iterable[str]) -> list[nw.Expr]:
-    """Fill missing flags with false."""
-    return [is_true(nw.col(column)) for column in columns]

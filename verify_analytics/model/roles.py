@@ -6,7 +6,7 @@ attempts carry the same sequence, the role is ``unknown`` rather than guessed.
 
 import narwhals as nw
 
-from verify_analytics.model.frames import Frame, either, is_true
+from verify_analytics.model.frames import Frame, earlier, either, is_true
 from verify_analytics.model.moments import SECOND_US
 
 # Larger than any sequence the collector lets in: attempts without one stand after those that have one,
@@ -17,12 +17,11 @@ _NO_ATTEMPT = 2**40 + 1
 
 def with_neighbours(states: Frame) -> Frame:
     """Add what the attempts next to each one in its session say, in columns that begin with an underscore."""
-    sequence = nw.when(nw.col("is_attempt")).then(nw.col("attempt_sequence"))
+    is_attempt = nw.col("is_attempt")
     placed = states.with_columns(
-        _sequence=sequence,
+        _sequence=nw.when(is_attempt).then(nw.col("attempt_sequence")),
         _begun_us=either("requested_us", "first_received_us"),
-    ).with_columns(
-        _place=nw.when(nw.col("is_attempt")).then(nw.col("_sequence").fill_null(_NO_SEQUENCE)).otherwise(_NO_ATTEMPT)
+        _place=nw.when(is_attempt).then(nw.col("attempt_sequence").fill_null(_NO_SEQUENCE)).otherwise(_NO_ATTEMPT),
     )
 
     def neighbour(column: str, steps: int) -> nw.Expr:
@@ -30,18 +29,13 @@ def with_neighbours(states: Frame) -> Frame:
 
     return placed.with_columns(
         _key_before=neighbour("key", 1),
-        _sequence_after=neighbour("_sequence", -1),
-        **{
-            f"{name}_before": neighbour(column, 1)
-            for name, column in {
-                "_sequence": "_sequence",
-                "_channel": "channel",
-                "_begun": "_begun_us",
-                "_received": "first_received_us",
-                "_requested": "requested_us",
-            }.items()
-        },
+        _sequence_before=neighbour("_sequence", 1),
         _sequence_before_that=neighbour("_sequence", 2),
+        _sequence_after=neighbour("_sequence", -1),
+        _channel_before=neighbour("channel", 1),
+        _begun_before=neighbour("_begun_us", 1),
+        _received_before=neighbour("first_received_us", 1),
+        _requested_before=neighbour("requested_us", 1),
         _requested_before_that=neighbour("requested_us", 2),
     )
 
@@ -52,25 +46,14 @@ def with_start(attempts: Frame) -> Frame:
     It is the requested time, or the first arrival where there is none. Where an attempt has the very requested time of
     the one before it in sequence, the field tells the session's time: then it is the first arrival too.
     """
-    return (
-        attempts.with_columns(
-            requested_at_shared=_shared("requested_us", "_requested_before", "_sequence", "_sequence_before"),
-            _shared_before=_shared(
-                "_requested_before", "_requested_before_that", "_sequence_before", "_sequence_before_that"
-            ),
-        )
-        .with_columns(_by_arrival=nw.col("requested_at_shared") | nw.col("requested_us").is_null())
-        .with_columns(
-            started_us=nw.when(nw.col("_by_arrival"))
-            .then(nw.col("first_received_us"))
-            .otherwise(nw.col("requested_us")),
-            started_at_source=nw.when(nw.col("_by_arrival"))
-            .then(nw.lit("received_at"))
-            .otherwise(nw.lit("requested_at")),
-            _started_before=nw.when(nw.col("_shared_before"))
-            .then(nw.col("_received_before"))
-            .otherwise(nw.col("_begun_before")),
-        )
+    shared = _shared("requested_us", "_requested_before", "_sequence", "_sequence_before")
+    shared_before = _shared("_requested_before", "_requested_before_that", "_sequence_before", "_sequence_before_that")
+    by_arrival = shared | nw.col("requested_us").is_null()
+    return attempts.with_columns(
+        requested_at_shared=shared,
+        started_us=nw.when(by_arrival).then(nw.col("first_received_us")).otherwise(nw.col("requested_us")),
+        started_at_source=nw.when(by_arrival).then(nw.lit("received_at")).otherwise(nw.lit("requested_at")),
+        _started_before=nw.when(shared_before).then(nw.col("_received_before")).otherwise(nw.col("_begun_before")),
     )
 
 
@@ -86,10 +69,11 @@ def with_session_facts(attempts: Frame) -> Frame:
         value: nw.Expr = getattr(nw.col(column), how)().over("session_id")
         return value
 
+    is_attempt = nw.col("is_attempt")
     masked = attempts.with_columns(
-        _attempt_started=nw.when(nw.col("is_attempt")).then(nw.col("started_us")),
-        _first_channel=nw.when(nw.col("is_attempt") & nw.col("_key_before").is_null()).then(nw.col("channel")),
-        _is_attempt=nw.col("is_attempt").cast(nw.Int64),
+        _attempt_started=nw.when(is_attempt).then(nw.col("started_us")),
+        _first_channel=nw.when(is_attempt & nw.col("_key_before").is_null()).then(nw.col("channel")),
+        _is_attempt=is_attempt.cast(nw.Int64),
     )
     return (
         masked.with_columns(
@@ -118,38 +102,34 @@ def with_role(attempts: Frame) -> Frame:
     Parameters
     ----------
     attempts
-        With the session's facts, and the session's verification by either source in ``_verified_us``.
+        With the session's facts, its verification by either source among them.
     """
     ambiguous = (
         is_true(nw.col("_sequence") == nw.col("_sequence_before"))
         | is_true(nw.col("_sequence") == nw.col("_sequence_after"))
         | is_true(nw.col("_sequence_before") == nw.col("_sequence_before_that"))
     )
-    follows = is_true(nw.col("_sequence") == nw.col("_sequence_before") + 1)
-    first = is_true(nw.col("_sequence") == 1)
-    after_verified = is_true(nw.col("started_us") > nw.col("_verified_us"))
-    known = attempts.with_columns(_known_before=follows & ~ambiguous).with_columns(
-        previous_channel=nw.when(nw.col("_known_before")).then(nw.col("_channel_before")),
-    )
-    same = is_true(nw.col("channel") == nw.col("previous_channel"))
-    both = ~(nw.col("channel").is_null() | nw.col("previous_channel").is_null())
+    follows = is_true(nw.col("_sequence") == nw.col("_sequence_before") + 1) & ~ambiguous
+    verified_us = earlier("session_verified_app_us", "session_verified_callback_us")
     gap = (
         nw.when(nw.col("requested_at_shared"))
         .then(nw.col("first_received_us") - nw.col("_received_before"))
         .otherwise(nw.col("started_us") - nw.col("_started_before"))
     )
-    return known.with_columns(
+    unknown_channel = nw.col("channel").is_null() | nw.col("_channel_before").is_null()
+    return attempts.with_columns(
+        previous_channel=nw.when(follows).then(nw.col("_channel_before")),
+        seconds_since_previous=nw.when(follows).then(gap.cast(nw.Float64) / SECOND_US),
         role=nw.when(~nw.col("is_attempt"))
         .then(nw.lit(None, dtype=nw.String))
         # Before anything else: a verification that seems to precede the first attempt is a clock that is wrong.
-        .when(first)
+        .when(is_true(nw.col("_sequence") == 1))
         .then(nw.lit("first_choice"))
-        .when(after_verified)
+        .when(is_true(nw.col("started_us") > verified_us))
         .then(nw.lit("after_verified"))
-        .when(same)
+        .when(~follows | unknown_channel)
+        .then(nw.lit("unknown"))
+        .when(nw.col("channel") == nw.col("_channel_before"))
         .then(nw.lit("resend"))
-        .when(both)
-        .then(nw.lit("fallback"))
-        .otherwise(nw.lit("unknown")),
-        seconds_since_previous=nw.when(nw.col("_known_before")).then(gap.cast(nw.Float64) / SECOND_US),
+        .otherwise(nw.lit("fallback")),
     )
