@@ -6,12 +6,14 @@ code are written, because its text may repeat what was sent.
 
 import json
 import logging
+import re
 import sys
 import traceback
 from datetime import UTC, datetime
 
 log = logging.getLogger("collector")
 
+_TELLING = re.compile(r"/\S*|\d[\d.:]{4,}")
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -24,13 +26,14 @@ class JsonLines(logging.Formatter):
         line: dict[str, object] = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
-            # Another library's message may hold anything; its unformatted pattern does not.
-            "event": record.msg if isinstance(record.msg, str) else type(record.msg).__name__,
         }
+        pattern = record.msg if isinstance(record.msg, str) else type(record.msg).__name__
         if is_ours:
+            line["event"] = pattern
             line |= {key: value for key, value in vars(record).items() if key not in _STANDARD}
         else:
-            line["from"] = record.name
+            # Another library may have written a path or an address into its message: those are left out.
+            line |= {"event": "library", "from": record.name, "said": _TELLING.sub("…", pattern)}
         if record.exc_info and record.exc_info[0]:
             line["error"] = record.exc_info[0].__name__
             frames = traceback.extract_tb(record.exc_info[2])

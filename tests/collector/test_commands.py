@@ -1,6 +1,7 @@
 """Each command does one thing; what it cannot do it says in one sentence, with status 2 and without a traceback."""
 
 import json
+import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ from urllib.parse import urlencode
 import pytest
 from click.testing import CliRunner, Result
 
-from collector import __version__, store
+from collector import __version__, setup, store
 from collector.__main__ import main
 from tests.collector.conftest import URL, CollectorProcess, Provider
 
@@ -17,8 +18,6 @@ from tests.collector.conftest import URL, CollectorProcess, Provider
 @pytest.fixture(autouse=True)
 def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Leave out whatever this machine sets for a collector of its own, and stand in an empty folder."""
-    import os
-
     for name in list(os.environ):
         if name.startswith(("COLLECTOR_", "PLIVO_")):
             monkeypatch.delenv(name)
@@ -67,11 +66,22 @@ def test_init_writes_what_is_needed_for_its_owner_alone_and_says_what_is_left_to
         assert text not in result.output
 
 
-def test_two_collectors_have_nothing_in_common(tmp_path: Path) -> None:
-    for folder in ("a", "b"):
-        run("init", "--env-file", f"{folder}/collector.env")
-    for name in ("secrets/pepper", "secrets/verification_secret", "collector.env"):
+def test_two_collectors_share_no_secret_and_no_path(tmp_path: Path) -> None:
+    made = [setup.write(tmp_path / folder / "collector.env") for folder in ("a", "b")]
+    assert made[0].path != made[1].path
+    for name in ("secrets/pepper", "secrets/verification_secret"):
         assert (tmp_path / "a" / name).read_text() != (tmp_path / "b" / name).read_text()
+
+
+def test_secrets_are_their_owners_alone_whatever_the_session_would_allow(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        setup.write(tmp_path / "collector.env")
+    finally:
+        os.umask(before)
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+    assert stat.S_IMODE((tmp_path / "secrets").stat().st_mode) == 0o700
 
 
 @pytest.mark.parametrize("there", ["collector.env", "secrets/pepper"])

@@ -1,5 +1,6 @@
 """A nonce belongs to the content it first came with: with another it is refused, in any order and any batch."""
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -102,6 +103,10 @@ def test_every_proved_nonce_is_bound_and_one_that_clashes_is_enough(engine: Engi
     write(engine, arrival(1, [("v2", "a"), ("v3", "b")]))
     assert write(engine, arrival(2, [("v3", "b")], "other")) == [F]
     assert write(engine, arrival(3, [("v2", "fresh"), ("v3", "b")], "other")) == [F]
+    with engine.connect() as connection:
+        # Kept under the nonce that clashes, so that at most four are kept for it.
+        kept = connection.scalars(select(store.quarantine.c.nonces)).all()
+    assert [json.loads(text) for text in kept] == [[["v3", "b"]]] * 2
     # What was refused has bound nothing.
     assert write(engine, arrival(4, "fresh", "whatever")) == [A]
 

@@ -245,6 +245,29 @@ def test_the_minutes_are_written_also_when_nobody_calls(make_writer: Callable[..
     assert eventually(lambda: minutes() == [NOON])
 
 
+def test_a_minute_that_could_not_be_written_in_time_is_written_when_the_store_is_back(
+    make_writer: Callable[..., Writer], engine: Engine
+) -> None:
+    is_full = True
+
+    @event.listens_for(engine, "commit")
+    def fail(_: Connection) -> None:
+        if is_full:
+            raise broken(13)
+
+    moment = [NOON]
+    minutes = Pulse("one", lambda: moment[0])
+    minutes.count("refused", "store")
+    writer = make_writer(minutes)
+    moment[0] += MINUTE
+    assert eventually(lambda: writer.trouble() == "failing")
+    is_full = False
+    assert eventually(lambda: writer.trouble() == "")
+    with engine.connect() as connection:
+        rows = connection.execute(select(store.pulse.c.minute, store.pulse.c.refused).order_by("minute")).all()
+    assert rows == [(NOON, 1), (NOON + MINUTE, 0)]
+
+
 def test_stopping_writes_what_waits_and_the_minute_that_has_begun(engine: Engine, url: str) -> None:
     writer = Writer(engine, Pulse("one", lambda: NOON))
     with ThreadPoolExecutor(5) as pool:
