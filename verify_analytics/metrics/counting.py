@@ -22,19 +22,21 @@ from .by import finished, in_order, key, key_columns
 Ints = NDArray[np.int64]
 
 # What every result must know travels as columns of what was counted.
-CONTEXT = ("as_of_us", "patience_seconds", "coverage_known", "covered_until_us")
+CONTEXT = ("as_of_us", "patience_seconds", "covered_until_us")
 # The collector writes its pulse once a minute, for the minute that has passed: this much behind is not stale.
 PULSE_SLACK = pd.Timedelta("2min")
 
 
 class Context(NamedTuple):
-    """From when the data are seen, how long things may wait, and up to when the collector is known to have listened."""
+    """From when the data are seen, how long things may wait, and up to when the collector is known to have listened.
+
+    What is not known is NaN or NaT.
+    """
 
     as_of: pd.Timestamp
     patience_seconds: float
     window_seconds: float
     covered_until: pd.Timestamp
-    coverage_known: bool
 
 
 class Counts:
@@ -156,7 +158,6 @@ def _context(table: pd.DataFrame, names: Sequence[str]) -> Context:
         patience_seconds=_number(one.get("patience_seconds")),
         window_seconds=_number(one.get("window_seconds")),
         covered_until=moment(one.get("covered_until_us")),
-        coverage_known=bool(one.get("coverage_known")),
     )
 
 
@@ -172,8 +173,8 @@ def _number(value: float | None) -> float:
 
 
 def warn_if_stale(context: Context, *, asked_by: str, stacklevel: int = 3) -> None:
-    """Warn where the report looks from later than the collector is known to have listened."""
-    if context.coverage_known and context.as_of > context.covered_until + PULSE_SLACK:
+    """Warn where we look from later than the collector is known to have listened; NaT is later than nothing."""
+    if context.as_of > context.covered_until + PULSE_SLACK:
         warnings.warn(
             f"{asked_by}: as_of is {context.as_of:%Y-%m-%d %H:%M} UTC, but the collector is known to have listened "
             f"only until {context.covered_until:%Y-%m-%d %H:%M} UTC; later ones are missing and may look like failure",

@@ -18,7 +18,7 @@ from verify_analytics.model.frames import Frame
 from .by import SESSION_BY, By, checked_by
 from .counting import CONTEXT, Counts, count_rows, opened, warn_if_stale
 from .retry_figures import Figures
-from .retry_sessions import FACTS, MOST, SEEN, with_retries
+from .retry_sessions import FACTS, SEEN, with_retries
 from .sources import checked_sources
 
 
@@ -120,11 +120,7 @@ def _gaps(attempts: Frame, told: Frame, names: Sequence[str]) -> Frame:
     """Give one row per later attempt of the sessions that count and are whole, with their session's split."""
     split = [name for name in names if name not in ("day", "hour")]
     whole = told.filter((nw.col("_class") == SEEN) & nw.col("complete"))
-    later = attempts.filter(
-        nw.col("role").is_in(["resend", "fallback"])
-        & (nw.col("attempt_sequence") <= MOST)
-        & (nw.col("seconds_since_previous") >= 0)
-    )
+    later = attempts.filter(nw.col("role").is_in(["resend", "fallback"]) & (nw.col("seconds_since_previous") >= 0))
     kept = ["session_id", "attempt_sequence", "seconds_since_previous", *CONTEXT]
     return later.select(*kept).join(whole.select("session_id", "started_us", *split), on="session_id", how="inner")
 

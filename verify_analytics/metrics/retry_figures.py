@@ -10,7 +10,7 @@ from verify_analytics import stats
 
 from .counting import Counts, Ints
 from .frames import in_long_form, rate_rows, with_context
-from .retry_sessions import BLIND, MOST, RESCUED, SEEN, VERIFIED
+from .retry_sessions import BLIND, MOST, SEEN, VERIFIED
 
 GAP_QUANTILES = (0.5, 0.9)
 Mask = NDArray[np.bool_]
@@ -80,14 +80,15 @@ class Figures:
     def of_source(self, source: str) -> Iterator[pd.DataFrame]:
         """Give what one source says of the verifications."""
         end = self.counts.table[f"_end_{source}"].to_numpy(dtype=float)
-        seen, verified = self.seen & (end != BLIND), end >= VERIFIED
+        seen, verified = self.seen & (end != BLIND), end == VERIFIED
         # From the last attempt that is told apart there is no next one.
         for k in range(1, min(self.furthest, MOST - 1) + 1):
             chosen = seen & (self.reached >= k)
             there = chosen & verified & (self.reached == k)
             yield self.rates(f"verified_before_attempt_{k + 1}", there, chosen, source=source)
+        # An attempt is a fallback only while nobody was verified, so what was verified came after it.
         fell_back = seen & self.counts.table["fell_back"].to_numpy(dtype=bool)
-        yield self.rates("rescue", fell_back & (end == RESCUED), fell_back, source=source)
+        yield self.rates("rescue", fell_back & verified, fell_back, source=source)
         for flow in self.flows:
             chosen = seen & (self.flow == flow)
             yield self.rates("second_attempt_then_verified", chosen & verified, chosen, source=source, flow=flow)

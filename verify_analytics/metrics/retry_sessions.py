@@ -15,7 +15,7 @@ FACTS = (
     *("attempts_before_verified", "complete", "fell_back", "requested_at_shared"),
 )
 # What one source saw of a session's end.
-BLIND, WAITED, VERIFIED, RESCUED = 0, 1, 2, 3
+BLIND, WAITED, VERIFIED = 0, 1, 2
 
 
 def with_retries(sessions: Frame, attempts: Frame, sources: Sequence[str]) -> Frame:
@@ -43,15 +43,15 @@ def with_delivery_before(attempts: Frame) -> Frame:
     """Put beside each attempt when the one before it in its session was delivered, if it ever was.
 
     A join and not a shift: where rows were filtered away, the neighbour is not the attempt before; and shifting whole
-    numbers with missing values fails on pandas.
+    numbers with missing values fails on pandas. Attempts without a sequence, or that share one, may get anything here:
+    they have no role that is asked for it.
     """
     delivered = (
-        attempts.filter(~nw.col("attempt_sequence").is_null())
-        .with_columns(_next=nw.col("attempt_sequence") + 1)
+        attempts.with_columns(_next=nw.col("attempt_sequence") + 1)
         .group_by("session_id", "_next")
         .agg(nw.col("delivered_us").max().alias("_delivered_before"))
     )
-    numbered = attempts.with_columns(_next=nw.col("attempt_sequence").fill_null(0))
+    numbered = attempts.with_columns(_next=nw.col("attempt_sequence"))
     return numbered.join(delivered, on=["session_id", "_next"], how="left")
 
 
@@ -101,9 +101,7 @@ def _reached() -> nw.Expr:
 
 
 def _end(source: str) -> nw.Expr:
-    """Say what a source saw: nothing, no verification in time, one, or one after a fallback had started."""
-    verified = nw.col(f"verified_{source}_us")
-    in_time = nw.col("ended_us").is_null() | (verified <= nw.col("ended_us"))
-    after_fallback = nw.when(verified >= nw.col("fallback_started_us")).then(nw.lit(RESCUED))
-    ends = nw.when(in_time & ~verified.is_null()).then(after_fallback.otherwise(nw.lit(VERIFIED)))
-    return nw.when(nw.col(f"observable_{source}")).then(ends.otherwise(nw.lit(WAITED))).otherwise(nw.lit(BLIND))
+    """Say what a source saw of a mature session: nothing, no verification in time, or one."""
+    in_time = nw.col(f"verified_{source}_us") <= nw.col("ended_us")
+    ends = nw.when(in_time).then(nw.lit(VERIFIED)).otherwise(nw.lit(WAITED))
+    return nw.when(nw.col(f"observable_{source}")).then(ends).otherwise(nw.lit(BLIND))

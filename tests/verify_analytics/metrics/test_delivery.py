@@ -51,7 +51,7 @@ TEN: list[dict[str, Any]] = [
     {"outcome": "failed", "error_code": "452"},
     {"outcome": "failed", "error_code": "450"},
     {"outcome": "failed", "error_code": None},
-    {"outcome": "failed", "error_code": "1000"},
+    {"outcome": "failed", "error_code": "451"},
 ]
 
 
@@ -63,7 +63,7 @@ def test_ten_attempts_give_the_rates_one_works_out_by_hand(attempts_of: Build, e
         "accepted": (4, 10),
         "coverage": (4, 5),
         "not_handed_over": (4, 10),
-        "not_handed_over_policy": (1, 10),
+        "not_handed_over_policy": (2, 10),
         "not_handed_over_account": (1, 10),
     }
     assert one(found, "confirmed")["rate"] == pytest.approx(0.3, abs=1e-9)
@@ -106,12 +106,14 @@ def test_what_cannot_be_judged_is_in_no_rate_but_counted_beside_it(attempts_of: 
         {"outcome": "delivered", "mature": False},
         {"outcome": "pending", "mature": False},
         {"outcome": "unobserved", "mature": False},
+        {"outcome": "failed", "error_code": "452", "mature": False},
     ]
     found = metrics.delivery_rate(engine(attempts_of(rows)))
     row = one(found, "confirmed")
     assert (row["count"], row["n"]) == (1, 1)
-    assert (row["immature"], row["unobserved"], row["unknown"]) == (3, 1, 2)
+    assert (row["immature"], row["unobserved"], row["unknown"]) == (4, 1, 2)
     assert row["n"] + row["immature"] + row["unobserved"] + row["unknown"] == len(rows)
+    assert counted(found, "not_handed_over_policy") == (0, 1)
 
 
 def test_rows_that_are_no_attempt_are_ignored(attempts_of: Build, engine: Build) -> None:

@@ -198,9 +198,19 @@ def test_sessions_with_a_missing_attempt_are_in_no_gap_and_counted(attempts_of: 
     assert set(found["incomplete"]) == {1}
     gap = row(found, "gap_to_attempt_2_p50")
     assert (gap["n"], gap["seconds"]) == (1, 30)
+    assert row(found, "gap_to_attempt_3_p50")["n"] == 0
     # By its sequence the second session made a third attempt, although its first was never seen.
     assert counted(found, "reaches_attempt_3") == (1, 2)
     assert counted(found, "attempts_per_session") == (4, 2)
+
+
+def test_attempts_without_a_number_count_as_many_as_were_seen(attempts_of: Build, engine: Build) -> None:
+    rows = session("a", ("sms", 0), ("sms", 30), ("voice", 50), delivered={1: 55, 2: 58})
+    nameless = [{**row, "attempt_sequence": None, "role": "unknown", "previous_channel": None} for row in rows]
+    found = metrics.retries(engine(attempts_of(nameless)))
+    assert counted(found, "reaches_attempt_3") == (1, 1)
+    assert counted(found, "resent_too_early") == (0, 0)
+    assert set(found["incomplete"]) == {1}
 
 
 def test_a_gap_below_zero_is_a_clock_and_no_gap(attempts_of: Build, engine: Build) -> None:
@@ -266,6 +276,13 @@ def test_a_filter_on_attempts_is_doubted_because_it_cuts_sessions_apart(attempts
     with pytest.warns(DoubtfulWarning, match="2 of 6 sessions are here without all their attempts") as caught:
         metrics.retries(engine(frame[frame["channel"] == "sms"]))
     assert [warning.filename for warning in caught] == [__file__]
+
+
+def test_a_row_that_is_no_attempt_does_not_stand_for_a_missing_one(attempts_of: Build, engine: Build) -> None:
+    rows = session("a", ("sms", 0), ("sms", 30))
+    said = {**rows[1], "key": "session:a", "is_attempt": False, "attempt_id": None, "role": None}
+    with pytest.warns(DoubtfulWarning, match="1 of 1 sessions"):
+        metrics.retries(engine(attempts_of([rows[0], said])))
 
 
 def test_a_filter_that_keeps_sessions_whole_is_not_doubted(attempts_of: Build, engine: Build) -> None:
