@@ -36,6 +36,11 @@ def _moment(value: Any, column: Column) -> Any:
     return value
 
 
+@pytest.fixture(name="arrow")
+def _arrow() -> Callable[..., pa.Table]:
+    return arrow
+
+
 class Engine(NamedTuple):
     """One way to hold a dataframe."""
 

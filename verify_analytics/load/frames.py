@@ -47,7 +47,7 @@ def shaped(frame: Any, columns: tuple[Column, ...], *, what: str) -> Any:
             f"{type(frame).__name__} is no dataframe, file or URL; give a SQLite store, a PostgreSQL URL, "
             "a Parquet file, an archive folder or a dataframe"
         ) from None
-    schema = wrapped.collect_schema()
+    schema = _schema(wrapped)
     require([column.name for column in columns], schema, what=what, advice="Other columns may be there and are ignored")
     by_engine = _by_engine(wrapped.implementation, what)
     for column in columns:
@@ -69,6 +69,16 @@ def _by_engine(implementation: nw.Implementation, what: str) -> Callable[[Any, t
     if implementation.is_pyspark() or implementation.is_pyspark_connect():
         return _spark
     raise ArgumentError(f"{what}: {implementation.name.lower()} frames are not supported; use pandas, Polars or DuckDB")
+
+
+def _schema(frame: Any) -> dict[str, Any]:
+    """Give the type of each column; nothing is read."""
+    schema = dict(frame.collect_schema())
+    if frame.implementation.is_pandas():
+        # Narwhals does not recognise zones with an underscore in their name.
+        zones = {name: getattr(dtype, "tz", None) for name, dtype in frame.to_native().dtypes.items()}
+        schema |= {name: nw.Datetime("us", str(zone)) for name, zone in zones.items() if zone is not None}
+    return schema
 
 
 def _is_all_null(frame: Any, name: str) -> bool:
