@@ -120,6 +120,9 @@ class Door:
             params += [("query", name, value) for name, value in form.pairs(form.query_octets(request.query))]
         digest = wire.digest(params, self._digest_pepper)
         row, reason = self._read(request, params, proof, digest, is_post=is_post)
+        if row is None and not proof:
+            # Quarantine is for what was proved: anybody could fill it otherwise.
+            raise Refused(403, "signature", _NOT_PROVED)
         return Arrival(
             received_at=request.received_at,
             nonces=hashed(proof.nonces),

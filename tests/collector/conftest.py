@@ -107,11 +107,12 @@ class CollectorProcess:
             self.command(*arguments), input=stdin, capture_output=True, env=clean_environment(), check=False, timeout=60
         )
 
-    def start(self, **popen: Any) -> "CollectorProcess":
+    def start(self, *launcher: str) -> "CollectorProcess":
+        """Start it, and wait until it serves; a launcher is a command that runs the command behind it."""
         before = len(self.events())
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                self.command("serve"), stdout=log, stderr=log, env=clean_environment(), **popen
+                [*launcher, *self.command("serve")], stdout=log, stderr=log, env=clean_environment()
             )
         end = time.monotonic() + STARTED_WITHIN
         while time.monotonic() < end and self.process.poll() is None:

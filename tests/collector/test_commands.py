@@ -213,6 +213,19 @@ def test_status_says_what_the_store_holds(make_collector: Callable[..., Collecto
     assert lines[5] == "refused (24 h) nothing"
 
 
+def test_status_counts_what_was_refused_lately_and_reads_beside_the_server(
+    make_collector: Callable[..., CollectorProcess],
+) -> None:
+    collector = make_collector().start()
+    for _ in range(3):
+        collector.post(Provider.fields(), {})
+    collector.request("GET", "/nowhere")
+    env = ("--env-file", str(collector.env_file))
+    assert run("status", *env).stdout.splitlines()[-1] == "refused (24 h) nothing"
+    collector.end()
+    assert run("status", *env).stdout.splitlines()[-1] == "refused (24 h) signature 3, not_found 1"
+
+
 def test_a_damaged_store_is_said_in_one_sentence(make_collector: Callable[..., CollectorProcess]) -> None:
     collector = make_collector()
     collector.store.write_bytes(b"not a database at all, but long enough to be looked at " * 100)

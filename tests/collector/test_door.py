@@ -225,6 +225,12 @@ def test_unproved_requests_are_taken_only_when_asked_for_and_are_marked() -> Non
     assert opened(request(), accepts_unproved=True).proof == "v2"
 
 
+def test_what_is_neither_proved_nor_readable_is_refused_even_then() -> None:
+    with pytest.raises(Refused, match="signature"):
+        opened(request(headers={}, body=b"Channel=sms"), accepts_unproved=True)
+    assert opened(request(body=b"Channel=sms"), accepts_unproved=True).reason == "no_session"
+
+
 @pytest.mark.parametrize(
     ("outcome", "answer"),
     [

@@ -156,6 +156,26 @@ def test_a_store_that_is_held_is_a_503_in_time_and_heals(make_collector: Make) -
     assert collector.rows("SELECT session_id FROM callbacks") == [("u",)]
 
 
+def test_after_an_input_output_error_it_answers_503_and_ends_for_a_restart(make_collector: Make) -> None:
+    limit = (
+        "import os, resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000));"
+        "os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    collector = make_collector().start(sys.executable, "-c", limit)
+    answers: list[int] = []
+    while len(answers) < 1_000 and (not answers or answers[-1] == 200):
+        headers = Provider().headers(f"{len(answers)}")
+        answers.append(collector.post(Provider.fields(f"s-{len(answers)}"), headers).status)
+    assert answers[-1] == 503
+    assert collector.process.wait(20) == 1
+    assert {"event": "writer_died", "why": "input/output error"}.items() <= collector.events()[-2].items()
+    # Started anew, without the limit: everything answered 200 is there.
+    collector.start()
+    stored = {session for (session,) in collector.rows("SELECT session_id FROM callbacks")}
+    assert stored == {f"s-{number}" for number in range(answers.count(200))}
+    assert collector.post(Provider.fields("afterwards"), Provider().headers("99999")).status == 200
+
+
 WIRE = [
     ("no length and no body", "POST {path} HTTP/1.1\r\nHost: x\r\n\r\n", b"", 403),
     ("chunked", "POST {path} HTTP/1.1\r\nHost: x\r\n{signed}Transfer-Encoding: chunked\r\n\r\n", b"CHUNKED", 200),
