@@ -16,6 +16,8 @@ WIDE_COLUMN, NARROW_COLUMN = 74.0, 50.0
 WIDEST_LABEL = 216.0
 # Up to which end of the scale its ticks stand how far apart.
 STEPS = ((0.05, 0.01), (0.1, 0.02), (0.2, 0.05), (0.5, 0.1), (0.8, 0.2), (1.0, 0.25))
+# In points: the size of a dot, and of the ends of an interval.
+DOT, END = 5.4, 7.5
 # Figures from few cases are drawn lighter: there, and not leading the eye.
 LIGHT = 0.45
 
@@ -201,14 +203,15 @@ def _marks(ground: Ground, row: Row, middle: float) -> None:
         look = mark.look
         if ground.kind == "bar":
             axes.barh(here, mark.rate, height=11, color=look.colour, hatch=look.hatch, edgecolor=PAPER, label=label)
-            _whisker(axes, mark, here, PAPER, 3.6, 1.0)
-        _whisker(axes, mark, here, INK if ground.kind == "bar" else look.colour, 1.5, alpha, label)
+            axes.plot([mark.low, mark.high], [here, here], color=PAPER, linewidth=3.6, label="_edge", zorder=2)
+        colour = INK if ground.kind == "bar" else _lighter(look.colour, alpha)
+        _whisker(ground, mark, here, colour, label)
         if ground.kind == "dot":
             axes.plot(
                 [mark.rate],
                 [here],
                 marker=look.marker,
-                markersize=5.6,
+                markersize=DOT,
                 markerfacecolor=_lighter(look.colour, alpha) if mark.filled else PAPER,
                 markeredgecolor=_lighter(look.colour, alpha),
                 markeredgewidth=1.3,
@@ -219,18 +222,20 @@ def _marks(ground: Ground, row: Row, middle: float) -> None:
             )
 
 
-def _whisker(axes: Axes, mark: Mark, y: float, colour: str, width: float, alpha: float, label: str = "") -> None:  # noqa: PLR0917
-    """Draw an interval as a line with ends; without a label it is only the light edge of another one."""
-    axes.plot(
+def _whisker(ground: Ground, mark: Mark, y: float, colour: str, label: str) -> None:
+    """Draw an interval as a line with ends; the ends are left off where they would fall inside the dot."""
+    low, high = ground.axes.get_xlim()
+    points = (mark.high - mark.low) / (high - low) * ground.axes.get_position().width * ground.sheet.width
+    ground.axes.plot(
         [mark.low, mark.high],
         [y, y],
-        color=_lighter(colour, alpha),
-        linewidth=width,
-        label=f"interval of {label}" if label else "_edge",
-        marker="|" if label else None,
-        markersize=8,
+        color=colour,
+        linewidth=1.5,
+        label=f"interval of {label}",
+        marker="|" if points > DOT + 2 or ground.kind == "bar" else None,
+        markersize=END,
         markeredgewidth=1.3,
-        zorder=2,
+        zorder=2.5,
         clip_on=False,
     )
 

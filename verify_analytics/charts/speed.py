@@ -72,7 +72,7 @@ def time_to_verify(frame: pd.DataFrame, *, narrow: bool = False) -> Chart:
     frame = checked(frame, NEEDED, name="time_to_verify")
     by = split_by(frame, "source")
     sources = list(dict.fromkeys(frame["source"]))
-    what = "Share of all sessions verified by then; those that never are stay in it"
+    what = "Share verified by then, of all sessions, also those that never are"
     subtitle = sentence(what, seen_from(frame))
     words = Words(title_of("How long verification takes", by), subtitle)
     if not (frame["n"] > 0).any():
@@ -163,7 +163,7 @@ def _panel(sheet: Sheet, curves: Sequence[Curve], top: float, horizon: float, so
             label=f"shares of {curve.name}",
         )
         if len(curves) == 1:
-            _figures(axes, points, curve.n)
+            _figures(axes, [point for point in points if not (sheet.narrow and point[0] == 60)], curve.n)
     if len(curves) > 1:
         _names(sheet, axes, curves, right, top)
     _table(sheet, curves, top + CURVES + AXIS)

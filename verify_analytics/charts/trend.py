@@ -9,9 +9,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from .canvas import MARGIN, Chart, Sheet, Words, apart, text_width
+from .canvas import MARGIN, Chart, Sheet, Words, apart, message, text_width
 from .palette import FAINT, LINE, PAPER, SOFT, Look
-from .words import GROUPS, count, named, percent
+from .words import GROUPS, count, listed, named, percent
 
 HEADING, PANEL, STRIP, GAP, AXIS = 18.0, 116.0, 20.0, 12.0, 20.0
 LEFT = 42.0
@@ -58,6 +58,12 @@ def draw_trend(words: Words, panels: Sequence[Panel], time: str, *, narrow: bool
 
     All panels share both axes, so that heights can be compared. Where nothing could be judged a line is broken.
     """
+    small = [panel.name for panel in panels if not panel.is_drawn]
+    panels = [panel for panel in panels if panel.is_drawn]
+    if small:
+        words = words._replace(notes=(*words.notes, f"Not drawn, too few in each {time}: {listed(small)}."))
+    if not panels:
+        return message(words, f"No {time} has {ENOUGH} attempts that can be judged: too few to draw.", narrow=narrow)
     span = _span(panels, time)
     if span.low > 0:
         words = words._replace(notes=(SCALE, *words.notes))
@@ -71,12 +77,9 @@ def draw_trend(words: Words, panels: Sequence[Panel], time: str, *, narrow: bool
         sheet.write(panel.name, MARGIN, top + heading / 2 - 2, size=9.5, weight="bold")
         axes = sheet.axes(LEFT, top + heading, right, top + heading + PANEL)
         _shares(axes, span)
-        if panel.is_drawn:
-            for line in reversed(panel.lines):
-                _line(axes, line, span, panel.name)
-            _names(sheet, panel, span, (right + 8, top + heading))
-        else:
-            axes.text(0.5, 0.5, f"too few in each {time} to draw", transform=axes.transAxes, color=SOFT, ha="center")
+        for line in reversed(panel.lines):
+            _line(axes, line, span, panel.name)
+        _names(sheet, panel, span, (right + 8, top + heading))
         strip = sheet.axes(LEFT, top + heading + PANEL + 5, right, top + heading + PANEL + STRIP)
         _sizes(strip, panel.lines[0], span)
         _times(strip, span, narrow=narrow, labels=at == len(panels) - 1)
@@ -96,7 +99,7 @@ def _x(rows: pd.DataFrame, time: str) -> NDArray[np.float64]:
 
 def _span(panels: Sequence[Panel], time: str) -> Span:
     """Choose one scale for all panels: as much of 0 to 1 as the intervals need, in steps of a tenth, at least 0.2."""
-    judged = [line.rows[line.rows["n"] > 0] for panel in panels if panel.is_drawn for line in panel.lines]
+    judged = [line.rows[line.rows["n"] > 0] for panel in panels for line in panel.lines]
     lowest = min((float(rows["low"].min()) for rows in judged), default=0.0)
     highest = max((float(rows["high"].max()) for rows in judged), default=1.0)
     bottom = min(float(np.floor(lowest * 10 + 1e-9) / 10), 0.8)

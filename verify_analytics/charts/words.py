@@ -63,7 +63,10 @@ def interval(low: float, high: float, n: float = math.inf) -> str:
     >>> interval(0.9012, 0.9234)
     '90.1–92.3'
     """
-    return "" if math.isnan(low) or math.isnan(high) else f"{figure(low, n)}–{figure(high, n)}"
+    if math.isnan(low) or math.isnan(high):
+        return ""
+    decimals = 1 if n >= 100 else 0
+    return "–".join(f"{100 * end:.{0 if end in {0, 1} else decimals}f}" for end in (low, high))
 
 
 def count(number: float) -> str:

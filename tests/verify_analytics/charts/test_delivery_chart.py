@@ -159,9 +159,15 @@ def test_hours_by_channel_have_a_panel_each_on_one_scale_and_tiny_ones_are_not_d
     frame = delivery(["channel", "hour"], groups).astype({"hour": "Int64"})
     chart = charts.delivery_rate(frame)
     shares = chart.axes[::2]
-    assert len(shares) == 3
+    assert len(shares) == 2
     assert {axes.get_ylim() for axes in shares} == {shares[0].get_ylim()}
-    assert [text.get_text() for text in shares[2].texts] == ["too few in each hour to draw"]
+    assert "Not drawn, too few in each hour: pigeon." in texts(chart)
+
+
+def test_where_every_day_has_too_few_that_is_said_and_no_line_drawn(delivery: Any) -> None:
+    chart = charts.delivery_rate(delivery(["channel", "day"], [("sms", day, 4, 0.5, 0.5) for day in days(0, 1)]))
+    assert chart.axes == []
+    assert "No day has 10 attempts that can be judged: too few to draw." in chart.alt
 
 
 def test_bare_channels_come_with_a_warning(delivery: Any) -> None:

@@ -1,0 +1,87 @@
+"""A report can be made again, and is then the same to the byte; its manifest says of what it was made."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from verify_analytics import report
+from verify_analytics.report.manifest import command
+
+AS_OF = "2026-10-29T00:00Z"
+
+
+def bytes_of(folder: Path) -> dict[str, bytes]:
+    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def test_the_same_rows_give_the_same_bytes_from_another_place_in_another_order(
+    tables: dict[str, pd.DataFrame], built: Path, tmp_path: Path
+) -> None:
+    """The second store keeps rows in another order, and has received more since then."""
+    later = (
+        tables["callbacks"]
+        .tail(5)
+        .assign(arrival_id=[f"later-{number}" for number in range(5)], received_at=pd.Timestamp("2026-10-29T00:02Z"))
+    )
+    shuffled = {name: table.sample(frac=1, random_state=3) for name, table in tables.items()}
+    grown = {**shuffled, "callbacks": pd.concat([later, shuffled["callbacks"]])}
+    archive = tmp_path / "elsewhere"
+    for name, table in grown.items():
+        for number, part in enumerate((table.iloc[::2], table.iloc[1::2])):
+            day = archive / name / f"day=2026-10-{27 + number}"
+            day.mkdir(parents=True)
+            part.to_parquet(day / "part.parquet", index=False)
+    page = report.build(archive.rename(tmp_path / "callbacks.parquet"), as_of=AS_OF, out=tmp_path / "again")
+    assert bytes_of(page.parent) == bytes_of(built)
+
+
+def test_the_manifest_names_every_file_by_its_digest(built: Path) -> None:
+    manifest = json.loads((built / "manifest.json").read_text(encoding="utf-8"))
+    found = {name: f"sha256:{hashlib.sha256(content).hexdigest()}" for name, content in bytes_of(built).items()}
+    found.pop("manifest.json")
+    assert manifest["files"] == found
+
+
+def test_the_manifest_names_its_inputs_by_a_digest_anyone_can_work_out(
+    built: Path, tables: dict[str, pd.DataFrame]
+) -> None:
+    manifest = json.loads((built / "manifest.json").read_text(encoding="utf-8"))
+    rows = sorted(zip(tables["callbacks"]["arrival_id"], tables["callbacks"]["digest"], strict=True))
+    text = "".join(f"{arrival}\t{digest}\n" for arrival, digest in rows)
+    expected = f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+    assert manifest["inputs"]["callbacks"] == {"rows": len(rows), "digest": expected}
+    assert manifest["inputs"]["verifications"]["rows"] == len(tables["verifications"])
+    assert manifest["inputs"]["pulse"]["rows"] == len(tables["pulse"])
+
+
+def test_the_manifest_says_how_and_with_what_and_not_when_or_where(built: Path) -> None:
+    text = (built / "manifest.json").read_text(encoding="utf-8")
+    manifest = json.loads(text)
+    assert manifest["command"] == "verify-analytics report callbacks.parquet --as-of 2026-10-29T00:00Z --out DIR"
+    assert manifest["as_of"] == "2026-10-29T00:00Z"
+    assert {"verify-analytics", "duckdb", "matplotlib", "narwhals", "pandas"} <= set(manifest["versions"])
+    assert str(built.parent) not in text
+    assert not {"time", "date", "generated", "host"} & set(manifest)
+
+
+class Asked:
+    """As much of a study as the command needs."""
+
+    as_of = pd.Timestamp("2026-10-29T00:00:01.5Z")
+    since = pd.Timestamp("2026-10-01T00:00Z")
+
+
+def test_the_command_hides_what_leads_to_a_database() -> None:
+    said = command(Asked(), "postgresql+psycopg://reader:hush@db.internal:5432/verify")  # type: ignore[arg-type]
+    assert said == (
+        "verify-analytics report postgresql:…/verify --as-of 2026-10-29T00:00:01.500000Z "
+        "--since 2026-10-01T00:00Z --out DIR"
+    )
+
+
+@pytest.mark.parametrize("name", ["index.html", "charts/retries.svg", "tables/retries.csv"])
+def test_no_file_names_the_place_it_was_made_in(built: Path, name: str) -> None:
+    assert str(built.parent) not in (built / name).read_text(encoding="utf-8")

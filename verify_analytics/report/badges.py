@@ -1,0 +1,99 @@
+"""How far can this report be trusted? Fresh or stale, whole or with gaps, everything understood, everything proved."""
+
+from typing import NamedTuple
+
+import pandas as pd
+
+from verify_analytics.charts.words import count, many, moment, seconds
+
+from .facts import moment_of
+from .study import Study
+from .tables import Cell, Table
+
+# The collector writes its pulse once a minute, for the minute that has passed: this much behind is not stale.
+SLACK = pd.Timedelta("2min")
+MOST_GAPS = 8
+
+
+class Badge(NamedTuple):
+    """One answer: whether all is well (None: not known), what it is called, and why."""
+
+    well: bool | None
+    name: str
+    why: str
+
+
+def badges(study: Study) -> list[Badge]:
+    """Judge freshness, completeness, understanding and proof."""
+    return [_fresh(study), _whole(study), _understood(study), _proved(study)]
+
+
+def _fresh(study: Study) -> Badge:
+    until = study.facts.covered_until_us
+    if until is None:
+        return Badge(None, "Freshness not known", "this store keeps no record of when its collector was up")
+    heard = moment_of(until)
+    if study.as_of > heard + SLACK:
+        return Badge(False, "Stale", f"the collector is known to have listened only until {moment(heard)}")
+    return Badge(True, "Fresh", f"the collector listened until {moment(heard)}")
+
+
+def _whole(study: Study) -> Badge:
+    facts = study.facts
+    if not facts.coverage_known:
+        return Badge(None, "Gaps not known", "this store keeps no record of when its collector was up")
+    if not facts.gaps:
+        return Badge(True, "Whole", "the collector listened in every minute")
+    down = sum(gap.minutes for gap in facts.gaps)
+    spans = [f"{moment(moment_of(gap.from_us))}, {seconds(60 * gap.minutes)}" for gap in facts.gaps[:MOST_GAPS]]
+    more = [f"and {len(facts.gaps) - MOST_GAPS} more"] if len(facts.gaps) > MOST_GAPS else []
+    why = f"the collector was down for {seconds(60 * down)} in all: {'; '.join([*spans, *more])}"
+    return Badge(False, many(len(facts.gaps), "gap"), why)
+
+
+def _understood(study: Study) -> Badge:
+    odd = study.unknown_statuses
+    if not odd:
+        return Badge(True, "Every status known", "each status received is one that the model lists")
+    return Badge(False, "Unknown statuses", f"{many(odd, 'attempt')} came with a status that nobody has listed yet")
+
+
+def _proved(study: Study) -> Badge:
+    unproved = study.facts.unproved
+    if not unproved:
+        return Badge(True, "Every callback signed", "each one's signature was verified when it was received")
+    return Badge(False, "Unproved callbacks", f"{many(unproved, 'callback')} came in without a verified signature")
+
+
+REASONS = {
+    "immature": ("too young", "not old enough for the end to be known; judged by age alone, whatever is known already"),
+    "unobserved": ("unobserved", "waited while the collector was down, so what was missed cannot be known"),
+    "unknown": ("unknown", "nothing but statuses that nobody has listed"),
+    "not_observable": ("not observable", "outside the time in which this source was reporting"),
+    "incomplete": ("incomplete", "its first attempt was not seen; left out of waits only"),
+    "clock_faults": ("clock faults", "verified before it started, by a clock that was wrong"),
+}
+
+
+def left_out(study: Study) -> Table:
+    """Set what was counted and what was left out, for each kind of figure."""
+    frames = study.frames
+    times = frames["time-to-verify"].drop_duplicates("source")
+    rows = [
+        ("attempts, delivery and errors", frames["delivery"].iloc[0]),
+        ("sessions, retries", frames["retries"].iloc[0]),
+        *((f"sessions, times ({SOURCES[str(row['source'])]})", row) for _, row in times.iterrows()),
+    ]
+    heads = (Cell("of", number=False), Cell("counted"), *(Cell(name) for name, _ in REASONS.values()))
+    cells = [
+        (
+            Cell(name, number=False),
+            Cell(count(row["n"])),
+            *(Cell(count(row[reason]) if reason in row.index else "") for reason in REASONS),
+        )
+        for name, row in rows
+    ]
+    return Table("Counted, and left out with the reason", heads, tuple(cells))
+
+
+SOURCES = {"app": "told by the application", "callback": "told by the provider"}

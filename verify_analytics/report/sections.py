@@ -1,0 +1,129 @@
+"""Which questions does a report answer, and in which order? For each: chart, reading, meaning, table."""
+
+import tomllib
+from collections.abc import Callable, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import NamedTuple
+
+import pandas as pd
+
+from verify_analytics import charts
+
+from . import readings
+from .tables import Table, by_group, of_errors, of_retries, of_times
+
+DELIVERY = {
+    "confirmed": "confirmed",
+    "accepted": "accepted",
+    "coverage": "receipt coverage",
+    "not_handed_over": "not handed over",
+}
+
+
+class Section(NamedTuple):
+    """One question of the report; `name` is that of its frame, its files and its meaning."""
+
+    name: str
+    title: str
+    draw: Callable[..., charts.Chart]
+    read: Callable[[pd.DataFrame], str]
+    table: Callable[[pd.DataFrame], Table]
+
+    @property
+    def meaning(self) -> tuple[str, ...]:
+        """What the figures mean, paragraph by paragraph."""
+        return tuple(_meanings()[self.name])
+
+
+class Chapter(NamedTuple):
+    """Sections that belong together."""
+
+    anchor: str
+    title: str
+    sections: tuple[Section, ...]
+
+
+@cache
+def _meanings() -> dict[str, list[str]]:
+    return tomllib.loads((files(__package__) / "meanings.toml").read_text(encoding="utf-8"))
+
+
+def _delivery(by: Sequence[str], caption: str, most: int = 40) -> Callable[[pd.DataFrame], Table]:
+    return lambda frame: by_group(frame, by, DELIVERY, caption=caption, n="attempts", most=most)
+
+
+def _of_source(table: Callable[..., Table], by: Sequence[str] = ()) -> Callable[[pd.DataFrame], Table]:
+    """Show what one source told, as the chart's reading does; the file has them all."""
+
+    def shown(frame: pd.DataFrame) -> Table:
+        source = readings.source_of(frame)
+        mine = frame[frame["source"].isin(["", source])] if source is not None else frame
+        return table(mine, by)
+
+    return shown
+
+
+CHAPTERS = (
+    Chapter(
+        "delivery",
+        "Do messages and calls arrive?",
+        (
+            Section(
+                "delivery-by-channel-and-role",
+                "By channel and role",
+                charts.delivery_rate,
+                readings.by_channel_and_role,
+                _delivery(("channel", "role"), "Delivery by channel and role"),
+            ),
+            Section(
+                "delivery-by-country",
+                "By country",
+                charts.delivery_rate,
+                readings.by_country,
+                _delivery(("country",), "Delivery by country"),
+            ),
+            Section(
+                "delivery-by-channel-and-day",
+                "By day",
+                charts.delivery_rate,
+                readings.by_day,
+                _delivery(("channel", "day"), "Delivery by channel and day", most=0),
+            ),
+        ),
+    ),
+    Chapter(
+        "errors",
+        "Why do they not arrive?",
+        (Section("error-codes", "Error codes", charts.error_codes, readings.errors, of_errors),),
+    ),
+    Chapter(
+        "retries",
+        "What do people do when no code comes?",
+        (
+            Section(
+                "retries", "Retries and changes of channel", charts.retries, readings.retries, _of_source(of_retries)
+            ),
+        ),
+    ),
+    Chapter(
+        "times",
+        "How long does it take?",
+        (
+            Section(
+                "time-to-verify",
+                "Until a session is verified",
+                charts.time_to_verify,
+                readings.times,
+                lambda frame: of_times(frame, ()),
+            ),
+            Section(
+                "time-to-verify-by-country",
+                "By country",
+                charts.time_to_verify,
+                readings.times_by_country,
+                _of_source(of_times, ("country",)),
+            ),
+        ),
+    ),
+)
