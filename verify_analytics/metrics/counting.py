@@ -74,8 +74,7 @@ def opened(frame: IntoFrame, columns: Sequence[str], *, asked_by: str, made_by: 
         For a dataframe without one of the columns.
     """
     try:
-        # A filtered pandas frame keeps the labels of its rows, and shifting over such labels fails.
-        opened_frame: Frame = nw.maybe_reset_index(nw.from_native(frame))
+        opened_frame: Frame = nw.from_native(frame)
     except TypeError as error:
         raise ArgumentError(
             f"{asked_by} takes the frame that {made_by} gives (pandas, Polars, DuckDB, …); got {type(frame).__name__}"

@@ -222,6 +222,13 @@ def test_a_report_that_looks_past_the_collector_is_doubted(attempts_of: Build, e
         metrics.delivery_rate(engine(frame))
 
 
+def test_the_minute_that_runs_is_not_missing_yet(attempts_of: Build, engine: Build) -> None:
+    frame = attempts_of([{"covered_until_us": AS_OF_US - 2 * MINUTE}])
+    assert counted(metrics.delivery_rate(engine(frame)), "confirmed") == (1, 1)
+    with pytest.warns(DoubtfulWarning):
+        metrics.delivery_rate(engine(attempts_of([{"covered_until_us": AS_OF_US - 2 * MINUTE - 1}])))
+
+
 def test_the_warning_points_at_the_line_that_asked(attempts_of: Build) -> None:
     with pytest.warns(DoubtfulWarning) as caught:
         metrics.delivery_rate(attempts_of([{"covered_until_us": AS_OF_US - DAY}]))

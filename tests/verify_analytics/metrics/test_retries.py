@@ -164,6 +164,8 @@ def test_each_source_speaks_for_itself_and_a_silent_one_is_not_zero(attempts_of:
     heard = row(found, "verified_before_attempt_2", source="callback")
     assert (heard["n"], heard["not_observable"]) == (0, 2)
     assert pd.isna(heard["rate"])
+    assert counted(found, "second_attempt_then_verified", source="app") == (0, 1)
+    assert counted(found, "second_attempt_then_verified", source="callback") == (0, 0)
     assert counted(found, "reaches_attempt_2") == (1, 2)
 
 
@@ -193,6 +195,7 @@ def test_sessions_with_a_missing_attempt_are_in_no_gap_and_counted(attempts_of: 
     given = together(
         session("whole", ("sms", 0), ("sms", 30)),
         session("late", ("sms", 0), ("sms", 70), lowest=2),
+        session("late and young", ("sms", 0), lowest=2, start=AS_OF_US - MINUTE),
     )
     found = metrics.retries(engine(attempts_of(given)))
     assert set(found["incomplete"]) == {1}
