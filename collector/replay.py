@@ -166,11 +166,10 @@ class Replay:
             self._store(connection)
         with connection.begin():
             pulse.write(connection, COLLECTOR, self.result.minutes, merge=Counts.with_refusals_once)
-        statement = insert_new(pulse_table, connection, unless=("collector", "minute"))
         quiet = pulse.zeros(COLLECTOR, _minutes_up(self.result))
         while rows := list(islice(quiet, PULSE_BATCH)):
             with connection.begin():
-                connection.execute(statement, rows)
+                insert_new(connection, pulse_table, rows, unless=("collector", "minute"))
 
 
 def _by_minute(items: Sequence[Item], outcomes: Sequence[Outcome | None]) -> dict[int, Counts]:

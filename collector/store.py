@@ -5,15 +5,17 @@ reading in pages. Times are integers: microseconds since 1970, UTC. Rows of ``ca
 never updated.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     Column,
     Connection,
+    Dialect,
     Engine,
     Identity,
     Index,
@@ -221,19 +223,31 @@ def check(engine: Engine) -> None:
         raise CollectorError(f"the store lacks the table {missing[0]}: restore it from a backup")
 
 
-def insert_new(table: Table, connection: Connection, *, unless: tuple[str, ...]) -> Any:
-    """Give an INSERT that leaves out what is there already, in the words of either database."""
-    return _insert_new(table, connection.dialect.name, unless)
+def insert_new(
+    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], *, unless: tuple[str, ...]
+) -> int:
+    """Insert rows, leaving out those that are there already by these columns; give the number that were new.
+
+    The statement is built once and handed to the driver as it is: on the way of every callback, SQLAlchemy's work for
+    each row would cost more than the database's.
+    """
+    statement, values = _insert(table, connection.dialect, unless, tuple(rows[0]))
+    return connection.exec_driver_sql(statement, [values(row) for row in rows]).rowcount
 
 
 @cache
-def _insert_new(table: Table, dialect: str, unless: tuple[str, ...]) -> Any:
-    # The dialect is imported only where it is used: PostgreSQL's costs memory that a SQLite store never needs.
-    if dialect == "sqlite":
+def _insert(
+    table: Table, dialect: Dialect, unless: tuple[str, ...], names: tuple[str, ...]
+) -> tuple[str, Callable[[Mapping[str, Any]], Any]]:
+    # The dialect's words are imported only where it is used: PostgreSQL's cost memory that a SQLite store never needs.
+    if dialect.name == "sqlite":
         from sqlalchemy.dialects.sqlite import insert
     else:
         from sqlalchemy.dialects.postgresql import insert  # type: ignore[assignment]
-    return insert(table).on_conflict_do_nothing(index_elements=list(unless))
+    statement = insert(table).on_conflict_do_nothing(index_elements=list(unless))
+    compiled = statement.compile(dialect=dialect, column_keys=list(names))
+    order = getattr(compiled, "positiontup", None)
+    return str(compiled), itemgetter(*order) if order else dict
 
 
 def accept_peppers(engine: Engine, offered: Mapping[str, str]) -> str:
@@ -267,7 +281,7 @@ def accept_peppers(engine: Engine, offered: Mapping[str, str]) -> str:
         held = {row.key_id for row in known}
         fresh = [{"key_id": key, "check_value": value} for key, value in offered.items() if key not in held]
         if fresh:
-            connection.execute(insert_new(peppers, connection, unless=("key_id",)), fresh)
+            insert_new(connection, peppers, fresh, unless=("key_id",))
     return next((row.key_id for row in known), None) or next(iter(offered))
 
 

@@ -189,31 +189,39 @@ def test_what_belongs_to_a_batch_is_written_with_it_or_not_at_all(engine: Engine
 def test_a_nonce_that_another_collector_bound_meanwhile_is_looked_at_again(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = ledger._insert_all
-    lost: list[int] = []
+    real_bind, real_look = ledger._bind, ledger._bound
+    lost = [False, False]  # once in hope, once after the first look
+    looks: list[int] = []
 
-    def loses_once(connection: Connection, new: list[dict[str, Any]]) -> bool:
-        if lost:
-            return real(connection, new)
-        lost.append(1)
-        real(connection, [{"family": "v2", "nonce_hash": "n", "digest": "the other collector's", "arrivals": 1}])
-        return False
+    def loses_twice(connection: Connection, bound: dict[Any, Any]) -> bool:
+        return lost.pop() if lost else real_bind(connection, bound)
 
-    monkeypatch.setattr(ledger, "_insert_all", loses_once)
+    def looks_again(connection: Connection, arrivals: Sequence[Arrival]) -> dict[Any, Any]:
+        looks.append(1)
+        if len(looks) == 2:
+            theirs = {"family": "v2", "nonce_hash": "n", "digest": "the other collector's", "arrivals": 1}
+            connection.execute(store.nonces.insert(), theirs)
+        return real_look(connection, arrivals)
+
+    monkeypatch.setattr(ledger, "_bind", loses_twice)
+    monkeypatch.setattr(ledger, "_bound", looks_again)
     assert write(engine, arrival(1)) == [F]
     assert count(engine, store.callbacks) == 0
 
 
 def test_the_statements_lock_and_leave_out_in_the_words_of_postgresql() -> None:
-    class Fake:
-        dialect: Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    dialect: Dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
 
     def words(statement: Any) -> str:
-        return " ".join(str(statement.compile(dialect=Fake.dialect)).split())
+        return " ".join(str(statement.compile(dialect=dialect)).split())
 
     assert words(ledger._BOUND).endswith("ORDER BY nonces.nonce_hash FOR UPDATE")
-    insert = store.insert_new(store.nonces, Fake(), unless=("family", "nonce_hash"))  # type: ignore[arg-type]
-    assert words(insert).endswith("ON CONFLICT (family, nonce_hash) DO NOTHING")
+    insert, values = store._insert(store.nonces, dialect, ("family", "nonce_hash"), ("family", "nonce_hash"))
+    assert insert == (
+        "INSERT INTO nonces (family, nonce_hash) VALUES (%(family)s::VARCHAR, %(nonce_hash)s::VARCHAR) "
+        "ON CONFLICT (family, nonce_hash) DO NOTHING"
+    )
+    assert values({"family": "v2", "nonce_hash": "n"}) == {"family": "v2", "nonce_hash": "n"}
     for statement in (ledger._ARRIVED, ledger._KEPT, ledger._COUNT):
         assert words(statement)
 
