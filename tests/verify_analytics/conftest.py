@@ -47,6 +47,14 @@ class Engine(NamedTuple):
     name: str
     make: Callable[[pa.Table], Any]
 
+    def of(self, table: pa.Table) -> Any:
+        """Carry any table into this engine, with integers as `load` makes them."""
+        made = self.make(table)
+        if isinstance(made, pd.DataFrame):
+            whole = [name for name in table.column_names if pa.types.is_integer(table.schema.field(name).type)]
+            return made.astype(dict.fromkeys(whole, "int64[pyarrow]"))
+        return made
+
     def callbacks(self, rows: Iterable[Mapping[str, Any]]) -> Any:
         return load.callbacks(self.make(arrow(rows, model.CALLBACKS)))
 

@@ -65,10 +65,6 @@ def _shared(requested: str, requested_before: str, sequence: str, sequence_befor
 def with_session_facts(attempts: Frame) -> Frame:
     """Copy onto every row what its session's rows say together; attempts alone decide where there is one."""
 
-    def of_session(column: str, how: str) -> nw.Expr:
-        value: nw.Expr = getattr(nw.col(column), how)().over("session_id")
-        return value
-
     is_attempt = nw.col("is_attempt")
     masked = attempts.with_columns(
         _attempt_started=nw.when(is_attempt).then(nw.col("started_us")),
@@ -77,15 +73,15 @@ def with_session_facts(attempts: Frame) -> Frame:
     )
     return (
         masked.with_columns(
-            _session_started=of_session("_attempt_started", "min"),
-            _any_started=of_session("started_us", "min"),
-            _last_started=of_session("_attempt_started", "max"),
-            _any_last_started=of_session("started_us", "max"),
-            lowest_sequence=of_session("_sequence", "min"),
-            first_channel=of_session("_first_channel", "max"),
-            attempts_in_session=of_session("_is_attempt", "sum"),
-            session_verified_callback_us=of_session("verified_us", "min"),
-            session_expired_us=of_session("expired_us", "min"),
+            _session_started=nw.col("_attempt_started").min().over("session_id"),
+            _any_started=nw.col("started_us").min().over("session_id"),
+            _last_started=nw.col("_attempt_started").max().over("session_id"),
+            _any_last_started=nw.col("started_us").max().over("session_id"),
+            lowest_sequence=nw.col("_sequence").min().over("session_id"),
+            first_channel=nw.col("_first_channel").max().over("session_id"),
+            attempts_in_session=nw.col("_is_attempt").sum().over("session_id"),
+            session_verified_callback_us=nw.col("verified_us").min().over("session_id"),
+            session_expired_us=nw.col("expired_us").min().over("session_id"),
         )
         # DuckDB sums integers to 128 bits, which leave it as decimals.
         .with_columns(
