@@ -144,6 +144,12 @@ def test_writing_the_same_arrivals_twice_adds_nothing(engine: Engine) -> None:
     assert arrivals_of(engine) == nonces
 
 
+def test_an_unproved_arrival_on_its_own_is_known_again_too(engine: Engine) -> None:
+    unproved = arrival(1, nonce="")
+    assert [write(engine, unproved), write(engine, unproved), write(engine, arrival(2, nonce=""))] == [[A], [K], [A]]
+    assert count(engine, store.callbacks) == 2
+
+
 def test_a_verification_reported_again_keeps_the_first_report(engine: Engine) -> None:
     write(engine, Verification("s", 10, 20), Verification("s", 10, 30), Verification("s", 11, 40))
     with engine.connect() as connection:
