@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
@@ -44,7 +45,7 @@ def test_the_revisions_say_the_same_as_the_tables_in_both_dialects(dialect: str)
     revisions = {" ".join(statement.split()) for statement in written.getvalue().split(";")}
 
     tables: list[str] = []
-    engine = create_mock_engine(
+    engine: Any = create_mock_engine(
         f"{dialect}://", lambda sql, *_, **__: tables.append(" ".join(str(sql.compile(dialect=engine.dialect)).split()))
     )
     store.metadata.create_all(engine, checkfirst=False)
