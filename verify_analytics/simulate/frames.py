@@ -76,7 +76,7 @@ def _rows(part: Part) -> list[dict[str, object]]:
                 "number_block": number[:-4],
                 "proof": _proof(part, session[row]),
                 "digest": digest,
-                "extra": json.dumps(extra, sort_keys=True) if extra else None,
+                "extra": json.dumps(extra, ensure_ascii=False) if extra else None,
             }
         )
     return found

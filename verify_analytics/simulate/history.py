@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -153,27 +153,28 @@ class History:
         _return(start_us, place, recipient, np.where(returns, streams.uniform("returning.whom", size), np.nan))
         return Start(start_us, place, recipient, np.zeros(size, dtype=np.bool_))
 
-    def _bots(self, index: int) -> Start:
-        """Give the bots that are at work in a slice of time."""
+    @cached_property
+    def _all_bots(self) -> Start:
+        """Give the bots of the whole history: few beside the people, so they are made at once."""
         streams = Streams(self.plan.seed, WHOLE, "bots")
-        starts, places, numbers = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)], list[str]()
+        start_us, place, numbers = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)], list[str]()
         for i, burst in enumerate(self._bursts):
             # A machine's pace: evenly, but for the clock of the network.
             pace = (np.arange(burst.sessions) + 0.3 * streams.uniform(f"pace.{i}", burst.sessions)) / burst.sessions
-            at_us = burst.from_us + np.floor(pace * (burst.to_us - burst.from_us)).astype(np.int64)
-            here = (at_us >= self.border_us(index)) & (at_us < self.border_us(index + 1))
-            row = countries.neighbours(burst.place, burst.base, burst.sessions)
-            starts.append(at_us[here])
-            places.append(np.full(int(here.sum()), burst.place))
-            numbers += [row[j] for j in np.nonzero(here)[0].tolist()]
-        start_us = np.concatenate(starts)
-        order = np.argsort(start_us, kind="stable")
-        return Start(
-            start_us[order],
-            np.concatenate(places)[order],
-            [numbers[i] for i in order.tolist()],
-            np.ones(len(order), dtype=np.bool_),
-        )
+            start_us.append(burst.from_us + np.floor(pace * (burst.to_us - burst.from_us)).astype(np.int64))
+            place.append(np.full(burst.sessions, burst.place))
+            numbers += countries.neighbours(burst.place, burst.base, burst.sessions)
+        moments = np.concatenate(start_us)
+        order = np.argsort(moments, kind="stable")
+        recipient = [numbers[i] for i in order.tolist()]
+        return Start(moments[order], np.concatenate(place)[order], recipient, np.ones(len(order), dtype=np.bool_))
+
+    def _bots(self, index: int) -> Start:
+        """Give the bots that are at work in a slice of time."""
+        bots = self._all_bots
+        first, last = np.searchsorted(bots.start_us, [self.border_us(index), self.border_us(index + 1)]).tolist()
+        here = slice(first, last)
+        return Start(bots.start_us[here], bots.place[here], bots.recipient[here], bots.bot[here])
 
     def _part(self, start: Start, streams: Streams) -> Part:
         features = self.plan.features

@@ -148,6 +148,7 @@ class Receiver:
     seen: Counter[tuple[str, str]] = field(default_factory=Counter)
     nonces: dict[str, str] = field(default_factory=dict)
     reports: set[str] = field(default_factory=set)
+    proofs: list[set[str]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def answer(self, method: str, target: str, headers: dict[str, str], body: bytes) -> int:
@@ -171,7 +172,9 @@ class Receiver:
             return 405, "method"
         url = f"{KEYS['url']}?{query}" if query else KEYS["url"]
         text = body.decode("latin-1")
-        if not proved(method, url, headers, text):
+        proof = proved(method, url, headers, text)
+        self.proofs.append(proof)
+        if not proof:
             return 403, "signature"
         content, nonce = f"{query} {text}", headers["X-Plivo-Signature-V2-Nonce"]
         is_new = nonce not in self.nonces

@@ -117,10 +117,13 @@ def test_an_outage_longer_than_seven_minutes_loses_what_began_early_in_it(make: 
     assert not any(i in arrived for i in np.nonzero(early)[0].tolist())
 
 
-def test_nothing_arrives_after_the_history_ends(world: History) -> None:
-    for part in world.chunk(0):
-        assert (part.arrivals.received_us < world.end_us).all()
-        assert (part.reports.received_us < world.end_us).all()
+def test_nothing_arrives_after_the_history_ends(make: Make) -> None:
+    busy = make(5000, days=1)
+    (part, _) = busy.chunk(0)
+    assert (part.said.at_us > busy.end_us).sum() > 10
+    assert (part.story.verified_us > busy.end_us).sum() > 0
+    assert (part.arrivals.received_us < busy.end_us).all()
+    assert (part.reports.received_us < busy.end_us).all()
 
 
 class Told(NamedTuple):
@@ -152,6 +155,7 @@ def test_the_application_reports_each_verification_soon_after_it(make: Make) -> 
     assert len(told.session) == told.count(told.story.verified_us) > 900
     assert ((verified_us - told.verified_us) < 1000).all()
     assert ((verified_us - told.verified_us) >= 0).all()
+    assert (told.verified_us % 1000 == 0).all()
     assert (told.received_us > verified_us).all()
 
 

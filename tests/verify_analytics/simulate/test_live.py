@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -113,6 +114,14 @@ def test_good_and_bad_are_mixed_and_later_ones_really_come_first() -> None:
     kinds = [one.kind for one in made.first]
     half = len(kinds) // 2
     assert set(kinds[:half]) == set(kinds[half:])
+    moments = [
+        dict(parse_qsl(one.body.decode())).get("RequestTime", "")
+        for one in made.first
+        if one.kind == "callbacks, later ones first"
+    ]
+    usual = [moment for moment in moments if len(moment) == 26 and " " in moment]
+    assert len(usual) > 20
+    assert usual == sorted(usual, reverse=True)
     disordered = [one.body for one in made.first if one.kind == "callbacks, later ones first"]
     same = traffic(target(), seed=2, now=NOW, requests=400)
     assert [one.body for one in same.first if one.kind == "callbacks, later ones first"] == disordered

@@ -7,8 +7,9 @@ import pytest
 
 from verify_analytics.simulate import Features, History
 from verify_analytics.simulate.countries import PLACES
+from verify_analytics.simulate.networks import CODE
 from verify_analytics.simulate.people import ASKS, ATTEMPTS, Story
-from verify_analytics.simulate.words import DELIVERED, FAILED, NONE, SMS, UNDELIVERED, VOICE
+from verify_analytics.simulate.words import DELIVERED, FAILED, NONE, ODD_CODES, SMS, UNDELIVERED, VOICE
 
 Make = Callable[..., History]
 
@@ -68,6 +69,17 @@ def test_a_receipt_rarely_lies(story: Story) -> None:
     lies = (story.told != story.fate)[told].mean()
     assert 0.001 < lies < 0.008
     assert set(np.unique(story.told[told & (story.told != story.fate)])) <= {DELIVERED, UNDELIVERED}
+
+
+def test_a_code_that_nobody_listed_is_rare_and_only_where_something_went_wrong(make: Make) -> None:
+    def odd(made: Story) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+        return made.exists & np.isin(made.code, [CODE[code] for code in ODD_CODES])
+
+    assert not odd(make(2000, features=Features.quiet()).chunk(0)[0].story).any()
+    often = make(4000, features=Features.quiet(odd_code=0.2)).chunk(0)[0].story
+    bad = often.exists & np.isin(often.fate, [UNDELIVERED, FAILED])
+    assert (odd(often) <= bad).all()
+    assert odd(often).sum() / bad.sum() == pytest.approx(0.2, abs=0.05)
 
 
 def test_voice_mostly_follows_a_message(story: Story) -> None:

@@ -86,6 +86,7 @@ def test_a_capture_of_another_place_can_be_signed_anew(make: Make, tmp_path: Pat
     wrote = made.write_capture(tmp_path / "other", **other)
     refused = send(tmp_path / "other", to=f"{receiver.address}/callbacks/plivo")
     assert set(refused.answers) == {("callback", 403), ("report", 403)}
+    receiver.proofs.clear()
     result = send(
         tmp_path / "other",
         to=f"{receiver.address}/callbacks/plivo",
@@ -95,6 +96,9 @@ def test_a_capture_of_another_place_can_be_signed_anew(make: Make, tmp_path: Pat
         public_url=KEYS["url"],
     )
     assert result.answers == {("callback", 200): wrote.callbacks, ("report", 200): wrote.reports}
+    with_v3 = sum("X-Plivo-Signature-V3-Nonce" in line.headers for line in read_capture(tmp_path / "other").callbacks)
+    both = [proof for proof in receiver.proofs if proof == {"V2", "Ma-V2", "V3", "Ma-V3"}]
+    assert len(both) == with_v3 > 10
 
 
 def test_speed_keeps_the_capture_s_pace(tmp_path: Path, receiver: Receiver) -> None:

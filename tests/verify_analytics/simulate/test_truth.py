@@ -87,9 +87,15 @@ def test_the_truth_is_what_a_reader_of_the_capture_alone_concludes(
         assert row.arrived_session_mature == sessions[str(row.Index)].mature
 
 
-def test_there_is_one_row_for_each_attempt_asked_for_before_the_end(world: History, truth: pd.DataFrame) -> None:
-    wanted = sum(int((p.story.exists & (p.story.requested_us < world.end_us)).sum()) for p in world.chunk(0))
-    assert len(truth) == truth["attempt_id"].nunique() == wanted
+def test_there_is_one_row_for_each_attempt_asked_for_before_the_end(make: Make) -> None:
+    busy = make(5000, days=1)
+    story = busy.chunk(0)[0].story
+    later = story.exists & (story.requested_us >= busy.end_us)
+    assert later.any()
+    truth = busy.truth()
+    assert len(truth) == truth["attempt_id"].nunique()
+    assert (~truth["true_bot"]).sum() == int(story.exists.sum() - later.sum())
+    assert truth["true_requested_at"].max() < pd.Timestamp("2026-10-29T00:00Z")
     assert list(truth.columns) == SCHEMA.names
 
 
