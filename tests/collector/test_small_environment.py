@@ -25,7 +25,7 @@ def small(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     uv = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     if uv is None:
         pytest.skip("no uv beside this Python, and pip would take minutes")
-    install = [uv, "pip", "install", "--quiet", "--python", folder / "bin" / "python"]
+    install: list[str | Path] = [uv, "pip", "install", "--quiet", "--python", folder / "bin" / "python"]
     subprocess.run([*install, "--require-hashes", "-r", root / "requirements-collector.lock"], check=True)
     subprocess.run([*install, "--no-deps", root], check=True)
     return folder / "bin"

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from verify_analytics.errors import DoubtfulWarning
+
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "data").rglob("*.md")])
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -55,6 +57,8 @@ def test_the_python_of(document: Path, workplace: Path) -> None:
     namespace: dict[str, object] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        # A doubt about the data is what a reader would see too, and no fault of the document.
+        warnings.simplefilter("ignore", DoubtfulWarning)
         for text in blocks(document, "python"):
             exec(compile(text, named(document), "exec"), namespace)
 

@@ -64,7 +64,6 @@ def _shared(requested: str, requested_before: str, sequence: str, sequence_befor
 
 def with_session_facts(attempts: Frame) -> Frame:
     """Copy onto every row what its session's rows say together; attempts alone decide where there is one."""
-
     is_attempt = nw.col("is_attempt")
     masked = attempts.with_columns(
         _attempt_started=nw.when(is_attempt).then(nw.col("started_us")),

@@ -1,0 +1,120 @@
+"""The command verify-analytics: what goes wrong is told in one sentence, with status 2 and never a traceback."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+
+from verify_analytics import simulate
+from verify_analytics.cli import main
+
+AS_OF = "2026-10-29T00:00Z"
+
+
+def run(*words: str | Path, env: dict[str, str] | None = None) -> Result:
+    return CliRunner().invoke(main, [str(word) for word in words], env=env)
+
+
+def sentences(stderr: str) -> list[str]:
+    """What a command said but its progress, which is indented."""
+    return [line for line in stderr.splitlines() if line.strip() and not line.startswith("  ")]
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the things that people point a command at by mistake."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.db").write_text("this is no database")
+    (tmp_path / "empty folder").mkdir()
+    pd.DataFrame({"a": [1]}).to_parquet(tmp_path / "columns.parquet")
+    (tmp_path / "lines.jsonl").write_text("not json\n")
+    (tmp_path / "odd.env").write_text("no equals sign\n")
+    (tmp_path / "gone.env").write_text("PLIVO_AUTH_TOKEN_FILE=secrets/gone\n")
+    return tmp_path
+
+
+MISTAKES = [
+    # what is typed, and what the sentence must say
+    ("report nowhere.db --as-of {as_of} --out out", ["nowhere.db"]),
+    ("report text.db --as-of {as_of} --out out", ["text.db"]),
+    ("report columns.parquet --as-of {as_of} --out out", ["columns.parquet", "no column 'arrival_id'", "Known: a"]),
+    ("report empty\\ folder --as-of {as_of} --out out", ["empty folder", "callbacks"]),
+    ("report nowhere.db --as-of 2026-10-29 --out out", ["--as-of", "time zone", "2026-10-29T00:00Z"]),
+    ("report nowhere.db --as-of yesterday --out out", ["--as-of", "yesterday", "2026-10-29T00:00Z"]),
+    ("report nowhere.db --as-of {as_of} --since 2026-10-01 --out out", ["--since", "time zone"]),
+    ("simulate --sessions 5 --seed 1 --out c.jsonl --end 2026-10-29", ["--end", "time zone"]),
+    ("simulate --sessions 5 --seed 1 --out nowhere/c.jsonl", ["nowhere"]),
+    ("simulate --sessions 5 --seed 1 --out c.jsonl --env-file nowhere.env", ["nowhere.env"]),
+    ("simulate --sessions 5 --seed 1 --out c.jsonl --env-file odd.env", ["line 1", "odd.env", "NAME=value"]),
+    ("simulate --sessions 5 --seed 1 --out c.jsonl --env-file gone.env", ["secrets/gone"]),
+    ("send nowhere.jsonl --to http://127.0.0.1:1", ["nowhere.jsonl", "simulate"]),
+    ("send lines.jsonl --to http://127.0.0.1:1", ["line 1"]),
+]
+
+
+@pytest.mark.parametrize(("typed", "words"), MISTAKES, ids=[typed for typed, _ in MISTAKES])
+def test_a_mistake_is_told_in_one_sentence(typed: str, words: list[str], elsewhere: Path) -> None:
+    parts = typed.format(as_of=AS_OF).replace("\\ ", "\0").split(" ")
+    result = run(*(part.replace("\0", " ") for part in parts))
+    assert result.exit_code == 2, result.output
+    (sentence,) = sentences(result.stderr)
+    assert sentence.startswith("Error: ")
+    assert all(word in sentence for word in words), sentence
+    assert not (elsewhere / "out").exists()
+    assert not (elsewhere / "c.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    "typed", ["frob", "report", "simulate --sessions 0", "simulate --sessions many", "send x --speed 0"]
+)
+def test_a_wrong_word_is_told_with_status_2(typed: str) -> None:
+    result = run(*typed.split())
+    assert result.exit_code == 2
+    assert "Error" in result.stderr
+
+
+def test_a_mistake_leaves_no_word_of_the_engine(elsewhere: Path) -> None:
+    """In a process of its own: an engine may still have something to say when Python ends."""
+    simulate.history(20, seed=1, end=pd.Timestamp(AS_OF).to_pydatetime()).frames()["callbacks"].drop(
+        columns="channel"
+    ).to_parquet(elsewhere / "callbacks.parquet")
+    command = [sys.executable, "-m", "verify_analytics.cli", "report", "callbacks.parquet", "--as-of", AS_OF]
+    done = subprocess.run([*command, "--out", "out"], capture_output=True, text=True, check=False, cwd=elsewhere)
+    assert done.returncode == 2
+    (sentence,) = sentences(done.stderr)
+    assert "no column 'channel'" in sentence
+
+
+def test_the_same_seed_writes_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        words: list[str | Path] = ["--sessions", "40", "--seed", "3", "--out", tmp_path / f"{name}.jsonl"]
+        assert run("simulate", *words, "--truth", tmp_path / f"{name}.parquet").exit_code == 0
+    assert (tmp_path / "a.jsonl").read_bytes() == (tmp_path / "b.jsonl").read_bytes()
+    assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
+
+
+def test_the_collectors_own_settings_sign_a_history(tmp_path: Path) -> None:
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "token").write_text("a-token-from-a-file\n")
+    (tmp_path / "collector.env").write_text(
+        "# settings\nPLIVO_AUTH_TOKEN_FILE=secrets/token\nCOLLECTOR_PUBLIC_URL=https://a.example.org/hook\n"
+    )
+    out = tmp_path / "c.jsonl"
+    words: list[str | Path] = ["--sessions", "5", "--seed", "1", "--out", out, "--env-file", tmp_path / "collector.env"]
+    result = run("simulate", *words)
+    assert result.exit_code == 0
+    assert "a-token-from-a-file" not in result.output + out.read_text()
+    assert "https://a.example.org/hook" in out.read_text()
+    assert "simulator's own token" not in result.output
+
+
+def test_help_imports_nothing_heavy() -> None:
+    script = (
+        "import sys, verify_analytics.cli as c; c.main(['--help'], standalone_mode=False); print(sorted(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    modules = done.stdout.splitlines()[-1]
+    assert not [name for name in ("pandas", "numpy", "duckdb", "matplotlib", "pyarrow") if f"'{name}'" in modules]
