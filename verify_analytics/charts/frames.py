@@ -73,14 +73,16 @@ def sentence(*parts: str) -> str:
     return ", ".join(part for part in parts if part) + "."
 
 
-def left_out(frame: pd.DataFrame, by: Sequence[str], units: str) -> str:
+def left_out(frame: pd.DataFrame, by: Sequence[str], units: str, unknown: str = LEFT_OUT["unknown"]) -> str:
     """Say how many were left out and why, added up over the groups; nothing if none were.
 
-    The counts stand on every row of a group, so one row of each group is taken.
+    The counts stand on every row of a group, so one row of each group is taken. What `unknown` means is for each
+    metric to say.
     """
     one = frame.drop_duplicates(list(by)) if by else frame.head(1)
     found = {reason: int(one[reason].sum()) for reason in LEFT_OUT if reason in one.columns}
-    said = [f"{count(number)} {LEFT_OUT[reason]}" for reason, number in found.items() if number]
+    words = {**LEFT_OUT, "unknown": unknown}
+    said = [f"{count(number)} {words[reason]}" for reason, number in found.items() if number]
     return f"{units.capitalize()}s left out: {listed(said)}." if said else ""
 
 

@@ -98,7 +98,7 @@ def _notes(frame: pd.DataFrame, drawn: pd.DataFrame, by: list[str], source: str)
             half, most = (seconds(float(waits[GAP + name])) for name in ("p50", "p90"))
             notes.append(f"Half of the second attempts come within {half} of the first, 90 % within {most}.")
     of_source = frame[frame["source"] == source] if source else frame
-    notes.append(left_out(of_source, by, "session"))
+    notes.append(left_out(of_source, by, "session", "of which no attempt was seen"))
     return tuple(note for note in notes if note)
 
 

@@ -97,7 +97,7 @@ def time_to_verify(frame: pd.DataFrame, *, narrow: bool = False) -> Chart:
 
 
 def _source_notes(source: str, rows: pd.DataFrame, by: list[str]) -> tuple[str, ...]:
-    said = left_out(rows, by, "session")
+    said = left_out(rows, by, "session", "whose first attempt was never seen")
     return (f"{named(source).capitalize()}: {said[0].lower()}{said[1:]}",) if said else ()
 
 

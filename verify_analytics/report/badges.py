@@ -68,7 +68,10 @@ def _proved(study: Study) -> Badge:
 REASONS = {
     "immature": ("too young", "not old enough for the end to be known; judged by age alone, whatever is known already"),
     "unobserved": ("unobserved", "waited while the collector was down, so what was missed cannot be known"),
-    "unknown": ("unknown", "nothing but statuses that nobody has listed"),
+    "unknown": (
+        "unknown",
+        "attempts: nothing but unlisted statuses; sessions: no attempt, or not the first one, was seen",
+    ),
     "not_observable": ("not observable", "outside the time in which this source was reporting"),
     "incomplete": ("incomplete", "its first attempt was not seen; left out of waits only"),
     "clock_faults": ("clock faults", "verified before it started, by a clock that was wrong"),

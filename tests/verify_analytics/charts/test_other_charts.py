@@ -188,6 +188,15 @@ def test_a_band_is_drawn_as_soon_as_the_metric_gives_one(speed: Any) -> None:
 # --- all of them ------------------------------------------------------------------------------------------------------
 
 
+def test_each_metric_says_in_its_own_words_what_is_unknown(delivery: Any, asking: Any, speed: Any) -> None:
+    of_attempts = charts.delivery_rate(delivery(["channel"], [("sms", 90, 0.8, 0.9)], unknown=3))
+    of_times = charts.time_to_verify(speed([], [("app", 200, 0.7, 0.8)], unknown=3))
+    of_retries = charts.retries(asking([], PLAIN, unknown=3))
+    assert "Attempts left out: 3 with no status that is listed." in of_attempts.alt
+    assert "sessions left out: 3 whose first attempt was never seen." in of_times.alt
+    assert "Sessions left out: 3 of which no attempt was seen." in of_retries.alt
+
+
 @pytest.mark.parametrize("name", ["delivery_rate", "error_codes", "retries", "time_to_verify"])
 def test_every_chart_refuses_what_its_metric_does_not_give(name: str, errors: Any) -> None:
     draw = getattr(charts, name)
