@@ -1,7 +1,9 @@
 """One list of packages: the locks, `environment.yml` and the collector's own list agree with `pyproject.toml`."""
 
 import ast
+import os
 import re
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -106,3 +108,16 @@ def test_run_py_uses_the_standard_library_alone(root: Path) -> None:
     names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     names |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert {name.split(".")[0] for name in names} <= set(sys.stdlib_module_names)
+
+
+def test_an_installed_package_holds_every_file_of_the_two_packages(root: Path, tmp_path: Path) -> None:
+    uv = Path(sys.executable).parent / "uv"
+    if not uv.exists():
+        pytest.skip("no uv beside this Python, and building with pip needs the network")
+    command = [uv, "pip", "install", "--quiet", "--offline", "--no-deps", "--target", tmp_path, root]
+    subprocess.run(command, check=True, env={**os.environ, "VIRTUAL_ENV": str(Path(sys.executable).parents[1])})
+    listed = ["git", "ls-files", "collector", "verify_analytics"]
+    names = subprocess.run(listed, cwd=root, capture_output=True, text=True, check=True).stdout.split()
+    assert [name for name in names if not (tmp_path / name).exists()] == []
+    assert (tmp_path / "bin" / "collector").exists()
+    assert (tmp_path / "bin" / "verify-analytics").exists()
