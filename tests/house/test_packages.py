@@ -114,7 +114,7 @@ def test_an_installed_package_holds_every_file_of_the_two_packages(root: Path, t
     uv = Path(sys.executable).parent / "uv"
     if not uv.exists():
         pytest.skip("no uv beside this Python, and building with pip needs the network")
-    command = [uv, "pip", "install", "--quiet", "--offline", "--no-deps", "--target", tmp_path, root]
+    command: list[str | Path] = [uv, "pip", "install", "--quiet", "--offline", "--no-deps", "--target", tmp_path, root]
     subprocess.run(command, check=True, env={**os.environ, "VIRTUAL_ENV": str(Path(sys.executable).parents[1])})
     listed = ["git", "ls-files", "collector", "verify_analytics"]
     names = subprocess.run(listed, cwd=root, capture_output=True, text=True, check=True).stdout.split()
