@@ -53,7 +53,10 @@ def with_coverage(attempts: Frame, pulse: IntoFrame | None, *, as_of_us: int) ->
         .with_columns(_run_end=nw.col("_minute").max().over("_run"))
     )
     bounds = extremes(minutes, "_minute", "_first_minute", "_last_minute")
-    bounded = on_every_row(attempts, bounds).with_columns(_minute=_clipped(nw.col("started_us") // MINUTE_US))
+    minute, first = nw.col("started_us") // MINUTE_US, nw.col("_first_minute")
+    # What lies before the first known minute is taken as covered.
+    begun = nw.when(is_true(minute < first)).then(first).otherwise(minute)
+    bounded = on_every_row(attempts, bounds).with_columns(_minute=begun)
     runs = minutes.select("_minute", "_run_end")
     return bounded.join(runs, on="_minute", how="left").with_columns(
         coverage_known=~nw.col("_last_minute").is_null(),
@@ -62,12 +65,6 @@ def with_coverage(attempts: Frame, pulse: IntoFrame | None, *, as_of_us: int) ->
         .then(nw.col("started_us"))
         .otherwise((nw.col("_run_end") + 1) * MINUTE_US),
     )
-
-
-def _clipped(minute: nw.Expr) -> nw.Expr:
-    """Hold a minute between the first and the last known one."""
-    first, last = nw.col("_first_minute"), nw.col("_last_minute")
-    return nw.when(is_true(minute < first)).then(first).when(is_true(minute > last)).then(last).otherwise(minute)
 
 
 def unobserved(last_us: nw.Expr) -> nw.Expr:

@@ -47,6 +47,15 @@ def test_without_a_sequence_the_role_is_unknown_and_others_are_not_disturbed(cal
     assert roles(read) == {"a1": "first_choice", "a2": "resend", "aNone": "unknown"}
 
 
+def test_the_first_channel_is_that_of_the_lowest_sequence_seen(callback: Any, attempts_of: Any) -> None:
+    unplaced = attempt(callback, None, 0, "whatsapp")
+    nameless = attempt(callback, 1, 5, "rcs", attempt_id=None)
+    read = attempts_of([unplaced, nameless, attempt(callback, 3, 10, "voice"), attempt(callback, 2, 30)])
+    assert {row["first_channel"] for row in read.values()} == {"sms"}
+    assert {row["first_channel"] for row in attempts_of([unplaced, nameless]).values()} == {"whatsapp"}
+    assert {row["first_channel"] for row in attempts_of([nameless]).values()} == {None}
+
+
 @pytest.mark.parametrize("gone", ["own", "previous"])
 def test_without_a_channel_the_role_is_unknown(gone: str, callback: Any, attempts_of: Any) -> None:
     first, second = (None, "sms") if gone == "previous" else ("sms", None)
