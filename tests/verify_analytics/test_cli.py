@@ -1,5 +1,6 @@
 """The command verify-analytics: what goes wrong is told in one sentence, with status 2 and never a traceback."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,8 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
+from collector.engines import writer_engine
+from collector.store import initialise
 from verify_analytics import simulate
 from verify_analytics.cli import main
 
@@ -29,6 +32,10 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "text.db").write_text("this is no database")
     (tmp_path / "empty folder").mkdir()
+    engine = writer_engine(f"sqlite:///{tmp_path / 'empty.db'}")
+    initialise(engine)
+    engine.dispose()
+    shutil.copy(Path(__file__).parents[2] / "data" / "sample" / "callbacks.parquet", tmp_path / "sample.parquet")
     pd.DataFrame({"a": [1]}).to_parquet(tmp_path / "columns.parquet")
     (tmp_path / "lines.jsonl").write_text("not json\n")
     (tmp_path / "odd.env").write_text("no equals sign\n")
@@ -40,6 +47,11 @@ MISTAKES = [
     # what is typed, and what the sentence must say
     ("report nowhere.db --as-of {as_of} --out out", ["nowhere.db"]),
     ("report text.db --as-of {as_of} --out out", ["text.db"]),
+    ("report empty.db --as-of {as_of} --out out", ["empty.db"]),
+    ("report postgresql://127.0.0.1:1/x --as-of {as_of} --out out", ["127.0.0.1"]),
+    ("report nosuch://x --as-of {as_of} --out out", ["nosuch"]),
+    ("report empty.db --as-of {as_of} --out nowhere/out", ["nowhere"]),
+    ("report sample.parquet --as-of {as_of} --out out --patience soon", ["patience", "soon"]),
     ("report columns.parquet --as-of {as_of} --out out", ["columns.parquet", "no column 'arrival_id'", "Known: a"]),
     ("report empty\\ folder --as-of {as_of} --out out", ["empty folder", "callbacks"]),
     ("report nowhere.db --as-of 2026-10-29 --out out", ["--as-of", "time zone", "2026-10-29T00:00Z"]),
