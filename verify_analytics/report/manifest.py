@@ -21,6 +21,8 @@ def command(study: Study, where: str) -> str:
     words = ["verify-analytics", "report", named_place(where), "--as-of", _moment(study.as_of)]
     if study.since is not None:
         words += ["--since", _moment(study.since)]
+    lengths = (("--patience", study.patience_seconds, 900), ("--window", study.window_seconds, 600))
+    words += [word for name, said, usual in lengths if said != usual for word in (name, f"{said:g}s")]
     return " ".join([*words, "--out", "DIR"])
 
 

@@ -72,6 +72,8 @@ class Asked:
 
     as_of = pd.Timestamp("2026-10-29T00:00:01.5Z")
     since = pd.Timestamp("2026-10-01T00:00Z")
+    patience_seconds = 900.0
+    window_seconds = 600.0
 
 
 def test_the_command_hides_what_leads_to_a_database() -> None:
@@ -85,3 +87,10 @@ def test_the_command_hides_what_leads_to_a_database() -> None:
 @pytest.mark.parametrize("name", ["index.html", "charts/retries.svg", "tables/retries.csv"])
 def test_no_file_names_the_place_it_was_made_in(built: Path, name: str) -> None:
     assert str(built.parent) not in (built / name).read_text(encoding="utf-8")
+
+
+def test_the_command_names_a_patience_and_a_window_that_are_not_the_usual_ones() -> None:
+    asked = Asked()
+    asked.patience_seconds, asked.window_seconds = 1800.0, 90.0
+    said = command(asked, "callbacks.parquet")  # type: ignore[arg-type]
+    assert said.endswith("--patience 1800s --window 90s --out DIR")
