@@ -196,7 +196,10 @@ def lab(rest: list[str]) -> int:
     settings.mkdir(parents=True, exist_ok=True)
     quiet = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
     (settings / "overrides.json").write_text(json.dumps({"@jupyterlab/apputils-extension:notification": quiet}))
-    return call([VENV / "bin" / "jupyter-lab", "--notebook-dir", ROOT, "notebooks/01-first-look.ipynb", *rest])
+    # Jupyter refuses to serve root unless told that this is meant; it listens on loopback only.
+    root = ["--allow-root"] if os.geteuid() == 0 else []
+    first = ROOT / "notebooks" / "01-first-look.ipynb"
+    return call([VENV / "bin" / "jupyter-lab", *root, "--notebook-dir", ROOT, first, *rest])
 
 
 def bench(rest: list[str]) -> int:
