@@ -135,9 +135,9 @@ def test_an_old_report_is_the_same_from_a_store_that_has_grown(fortnight: Fortni
         table(attempts_of(store, EARLIER)).sort_values("key", ignore_index=True)
         for store in (young.store, fortnight.store)
     )
-    # How far the store's own minutes reach is a fact of the store, not of the attempts.
+    # The young store's minutes end with the last request it was given, the grown one's go on: that is coverage, and no
+    # fact about an attempt. Keys of recipients are made with the pepper both share, so they are equal too.
     facts = [name for name in from_young if name not in {"covered_until_us", "observed_until_us"}]
-    # Keys of recipients are made with the pepper both share, so they are equal too.
     pd.testing.assert_frame_equal(from_young[facts], from_grown[facts])
 
 

@@ -25,7 +25,7 @@ def with_coverage(attempts: Frame, pulse: IntoFrame | None, *, as_of_us: int) ->
     pulse
         As `load.pulse` gives it, or None where the store has none.
     as_of_us
-        Minutes that begin later do not exist yet.
+        Minutes that end later do not exist yet: their row is written when they are over.
 
     Returns
     -------
@@ -42,7 +42,7 @@ def with_coverage(attempts: Frame, pulse: IntoFrame | None, *, as_of_us: int) ->
     frame = beside(attempts, pulse, what="pulse")
     require(_NEEDED, names(frame), what="pulse", advice="Bring it in with load.pulse(...)")
     minutes = (
-        frame.filter(nw.col("minute_us") <= as_of_us)
+        frame.filter(nw.col("minute_us") <= as_of_us - MINUTE_US)
         .with_columns(_minute=nw.col("minute_us") // MINUTE_US)
         .group_by("_minute")
         .agg(nw.len().alias("_collectors"))

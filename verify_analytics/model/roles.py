@@ -105,7 +105,13 @@ def with_role(attempts: Frame) -> Frame:
         | is_true(nw.col("_sequence_before") == nw.col("_sequence_before_that"))
     )
     follows = is_true(nw.col("_sequence") == nw.col("_sequence_before") + 1) & ~ambiguous
-    verified_us = earlier("session_verified_app_us", "session_verified_callback_us")
+    # A report that puts the success before the session began comes from a wrong clock: the speed metrics list it, and
+    # it must not turn every later attempt into one after verification. When it began is known if attempt 1 was seen.
+    wrong = is_true(nw.col("session_verified_app_us") < nw.col("session_started_us")) & is_true(
+        nw.col("lowest_sequence") == 1
+    )
+    attempts = attempts.with_columns(_reported_us=nw.when(~wrong).then(nw.col("session_verified_app_us")))
+    verified_us = earlier("_reported_us", "session_verified_callback_us")
     gap = (
         nw.when(nw.col("requested_at_shared"))
         .then(nw.col("first_received_us") - nw.col("_received_before"))

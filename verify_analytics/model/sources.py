@@ -1,6 +1,7 @@
 """Who says that a session was verified? The application's own reports and the provider's callbacks, kept apart.
 
-For each source it is also said when it reported first and last: outside of that time its silence means nothing.
+For each source it is also said when it reported first and last: outside of that time its silence means nothing. That
+span is by reception, on our own clock, so that one report from a wrong clock cannot stretch it.
 """
 
 import narwhals as nw
@@ -34,7 +35,7 @@ def with_app_reports(attempts: Frame, verifications: IntoFrame | None, *, as_of_
     require(_NEEDED, names(frame), what="verifications", advice="Bring them in with load.verifications(...)")
     known = frame.filter(nw.col("received_us") <= as_of_us)
     first = known.group_by("session_id").agg(nw.col("verified_us").min().alias("session_verified_app_us"))
-    span = extremes(known, "verified_us", "app_first_us", "app_last_us")
+    span = extremes(known, "received_us", "app_first_us", "app_last_us")
     return on_every_row(attempts.join(first, on="session_id", how="left"), span).with_columns(
         has_app_source=nw.lit(True)
     )

@@ -117,7 +117,7 @@ def _pulse(pulse: Any | None, as_of_us: int) -> pd.DataFrame:
     names = ["minute_us", "refused", "quarantined"]
     if pulse is None:
         return pd.DataFrame({name: pd.Series(dtype="int64") for name in names})
-    return _collected(nw.from_native(pulse).filter(nw.col("minute_us") <= as_of_us).select(names))
+    return _collected(nw.from_native(pulse).filter(nw.col("minute_us") <= as_of_us - MINUTE_US).select(names))
 
 
 def _gaps(minutes: np.ndarray[Any, np.dtype[np.int64]]) -> tuple[Gap, ...]:

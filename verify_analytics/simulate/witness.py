@@ -13,11 +13,11 @@ dictionary of metrics:
 5. *Outcome*, the first that fits: `unobserved`; delivered, undelivered, failed, if ever said; `unknown` when nothing
    but unlisted statuses were said, at any age; `pending` while younger than patience; `accepted`; `silent`.
 6. *Unobserved.* Waiting lasts from the start to patience later, both included. An attempt is unobserved when any minute
-   that its waiting touches lies in an outage that is over as of the reading; whatever was heard of it.
+   that its waiting touches lies in an outage that is known as of the reading: over, and a whole minute heard after it.
 7. *Role.* Sequence 1 is the first choice, always. Otherwise an attempt that started after its session was first
    verified (by report, or by the arrival of a callback that said so) is `after_verified`; otherwise the channel of the
    attempt just before it, by sequence, makes it a resend or a fallback, and where that one was never heard of it is
-   `unknown`.
+   `unknown`. A report of success before the first choice was made comes from a wrong clock and gives no role.
 8. *Code.* Of the callbacks that said the outcome, if that is undelivered or failed: the smallest text that is an error.
 9. *Mature* by age alone: an attempt that started at least `patience` before; a session whose last attempt, whatever its
    role, started at least `window` and `patience` before. Where no attempt was named, what was said without a name
@@ -86,8 +86,8 @@ class Reading(NamedTuple):
     Parameters
     ----------
     outages
-        (from, to) of each known outage, whole minutes, the end excluded. One that is not over as of the reading is
-        silence whose reason nobody knows yet.
+        (from, to) of each outage, whole minutes, the end excluded. One after which no whole minute was heard by the
+        time of the reading is silence whose reason nobody knows yet.
     """
 
     as_of_us: int
@@ -236,15 +236,18 @@ def _unsettled(attempt: _Attempt, *, mature: bool) -> str:
 def _is_unobserved(attempt: _Attempt, reading: Reading) -> bool:
     first = attempt.started_us // _MINUTE_US * _MINUTE_US
     last = (attempt.started_us + reading.patience_us) // _MINUTE_US * _MINUTE_US
-    return any(down <= last and first < up for down, up in reading.outages if up <= reading.as_of_us)
+    return any(down <= last and first < up for down, up in reading.outages if up + _MINUTE_US <= reading.as_of_us)
 
 
 def _role(attempt: _Attempt, session: _Session) -> str:
     sequence = attempt.least("sequence")
     if sequence == 1:
         return "first_choice"
-    verified = _verified_us(session)
-    if verified is not None and attempt.started_us > verified:
+    said = [session.said_us.get("verified"), min(session.reported_us, default=None)]
+    if said[1] is not None and any(other.least("sequence") == 1 for other in session.attempts.values()):
+        began = min(other.started_us for other in session.attempts.values())
+        said[1] = said[1] if said[1] >= began else None
+    if any(moment is not None and attempt.started_us > moment for moment in said):
         return "after_verified"
     before = [
         other

@@ -123,7 +123,14 @@ def test_the_first_choice_stays_the_first_choice_when_a_clock_is_wrong(
 ) -> None:
     told = quick.verifications([{"session_id": "s1", "verified_at": -5, "received_at": 12}])
     read = attempts_of([attempt(callback, 1, 0), attempt(callback, 2, 60)], verifications=told)
-    assert roles(read) == {"a1": "first_choice", "a2": "after_verified"}
+    assert roles(read) == {"a1": "first_choice", "a2": "resend"}
+
+
+def test_without_the_first_attempt_an_early_report_is_no_wrong_clock(
+    callback: Any, attempts_of: Any, quick: Any
+) -> None:
+    told = quick.verifications([{"session_id": "s1", "verified_at": 20, "received_at": 22}])
+    assert roles(attempts_of([attempt(callback, 2, 60)], verifications=told)) == {"a2": "after_verified"}
 
 
 def test_a_requested_time_that_attempts_share_is_the_sessions(callback: Any, attempts_of: Any, us: Any) -> None:
@@ -179,7 +186,7 @@ def test_what_a_session_says_stands_on_every_row_of_it(callback: Any, attempts_o
     # When each source was reporting is one fact about the whole store.
     for row in read.values():
         assert row["has_app_source"]
-        assert (row["app_first_us"], row["app_last_us"]) == (us(47), us(500))
+        assert (row["app_first_us"], row["app_last_us"]) == (us(49), us(501))
         assert (row["callback_first_us"], row["callback_last_us"]) == (us(50), us(50))
 
 

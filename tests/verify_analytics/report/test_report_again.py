@@ -94,3 +94,24 @@ def test_the_command_names_a_patience_and_a_window_that_are_not_the_usual_ones()
     asked.patience_seconds, asked.window_seconds = 1800.0, 90.0
     said = command(asked, "callbacks.parquet")  # type: ignore[arg-type]
     assert said.endswith("--patience 1800s --window 90s --out DIR")
+
+
+def test_what_the_collector_did_after_as_of_changes_nothing(tables: dict[str, pd.DataFrame], tmp_path: Path) -> None:
+    """The minute that begins at `as_of` is written when it is over: a store cut there equals one that went on."""
+    as_of = pd.Timestamp("2026-10-28T12:00Z")
+    cut = {
+        "callbacks": tables["callbacks"][tables["callbacks"]["received_at"] <= as_of],
+        "verifications": tables["verifications"][tables["verifications"]["received_at"] <= as_of],
+        "pulse": tables["pulse"][tables["pulse"]["minute"] < as_of],
+    }
+    went_on = {**tables, "pulse": tables["pulse"].assign(refused=7)}
+    went_on["pulse"].loc[went_on["pulse"]["minute"] < as_of, "refused"] = 0
+    cut["pulse"] = cut["pulse"].assign(refused=0)
+    for name, made in (("cut", cut), ("on", went_on)):
+        (tmp_path / name).mkdir()
+        for table, rows in made.items():
+            rows.to_parquet(tmp_path / name / f"{table}.parquet", index=False)
+        report.build(
+            tmp_path / name / "callbacks.parquet", as_of=as_of.to_pydatetime(), out=tmp_path / f"{name}-report"
+        )
+    assert bytes_of(tmp_path / "cut-report") == bytes_of(tmp_path / "on-report")

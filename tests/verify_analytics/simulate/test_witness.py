@@ -174,8 +174,8 @@ def test_unlisted_statuses_are_unknown_at_any_age_and_receipts_count_at_once() -
         (-1, 0, False),
         (5, 6, True),
         (-10, 30, True),
-        (15, 61, False),  # not over as of the reading: nobody knows yet
-        (15, 60, True),
+        (15, 60, False),  # no whole minute was heard after it by the time of the reading: nobody knows yet
+        (15, 59, True),
     ],
 )
 def test_waiting_that_touches_an_outage_is_unobserved_whatever_was_heard(
@@ -258,6 +258,11 @@ def test_an_attempt_after_the_verification_is_a_new_need() -> None:
 
 def test_the_first_of_a_session_is_its_first_choice_even_if_a_clock_is_wrong() -> None:
     assert with_role(heard(1, "sent"), reports=(Reported("s", NOON - 300 * SECOND, NOON),)) == "first_choice"
+
+
+def test_a_report_from_before_the_first_choice_gives_no_role() -> None:
+    first, second = heard(1, "sent", attempt_id="b"), heard(50, "sent", sequence=2, requested_us=NOON + 50 * SECOND)
+    assert with_role(second, first, reports=(Reported("s", NOON - 300 * SECOND, NOON),)) == "resend"
 
 
 def test_a_report_about_a_session_never_heard_of_concludes_nothing() -> None:
