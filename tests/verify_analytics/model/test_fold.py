@@ -213,6 +213,12 @@ def test_a_filtered_pandas_frame_is_read_like_a_fresh_one(callback: Any, after: 
     )
     read = rows_of(model.attempts(filtered, as_of=after(60)), "key")
     assert [(row["key"], row["role"]) for row in read] == [("a2", "unknown"), ("a3", "resend")]
+    # States that were filtered keep their labels too, and their missing integers would fail in pandas' own type.
+    states = model.fold(loaded)
+    for labels in ([7, 5, 3], [1, 2, 0]):
+        odd = states.astype({"attempt_sequence": "Int64", "requested_us": "Int64"}).set_axis(labels)
+        again = rows_of(model.finish(odd, as_of=after(60)), "key")
+        assert [row["role"] for row in again] == ["first_choice", "resend", "resend"]
 
 
 def test_what_is_missing_is_named_with_the_nearest_name(quick: Any, callback: Any) -> None:

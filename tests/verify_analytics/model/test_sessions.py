@@ -191,6 +191,13 @@ def test_a_session_is_unobserved_when_a_minute_of_its_waiting_has_no_pulse(
     assert (row["unobserved"], row["coverage_known"]) == (unobserved, True)
 
 
+def test_rows_that_are_no_attempt_do_not_make_a_session_unobserved(callback: Any, sessions_of: Any, quick: Any) -> None:
+    nameless = callback(70, "sent", attempt_id=None, requested_at=65)
+    pulse = quick.pulse(minute for minute in range(40) if minute != 1)
+    assert not sessions_of([nameless, attempt(callback, 1, 130)], pulse=pulse)["s1"]["unobserved"]
+    assert sessions_of([nameless], pulse=pulse)["s1"]["unobserved"]
+
+
 def test_without_pulse_no_session_is_unobserved(callback: Any, sessions_of: Any) -> None:
     row = sessions_of([attempt(callback, 1, 0)])["s1"]
     assert (row["unobserved"], row["coverage_known"], row["covered_until_us"]) == (False, False, None)

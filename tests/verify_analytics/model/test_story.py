@@ -29,5 +29,12 @@ def test_a_session_is_told_in_order_with_meaning(engine: Any, callback: Any, row
     assert told[0]["received_at"] == after(2)
 
 
+def test_the_later_arrival_is_the_redelivery_whatever_its_id(quick: Any, callback: Any, rows_of: Any) -> None:
+    rows = [callback(10, "sent"), callback(9, "sent")]
+    assert rows[0]["arrival_id"] < rows[1]["arrival_id"]
+    told = rows_of(model.story(quick.callbacks(rows), session_id="s1"))
+    assert [(row["seconds_since_first"], row["redelivery"]) for row in told] == [(0, False), (1, True)]
+
+
 def test_a_session_that_nobody_has_heard_of_has_no_story(engine: Any, callback: Any, rows_of: Any) -> None:
     assert rows_of(model.story(engine.callbacks([callback(1, "sent")]), session_id="s7")) == []
