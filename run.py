@@ -238,14 +238,15 @@ def main(words: list[str]) -> int:
     if not (3, 11) <= sys.version_info[:2] <= (3, 13):
         print(f"run.py: this is Python {sys.version.split()[0]}; 3.11, 3.12 or 3.13 is needed.", file=sys.stderr)
         return 2
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     try:
         return VERBS[verb](rest)
     except StopError as reason:
         print(f"run.py: {reason}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("run.py: interrupted; what was done so far stays, run it again to go on.", file=sys.stderr)
+        print("run.py: interrupted; it may be run again.", file=sys.stderr)
         return 130
 
 

@@ -14,13 +14,14 @@ import warnings
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 from verify_analytics import __version__
 from verify_analytics.errors import DoubtfulWarning, VerifyAnalyticsError
 
+INTERRUPTED = 130
 NEEDED = ("duckdb", "matplotlib", "narwhals", "numpy", "pandas", "pyarrow")
 
 
@@ -44,10 +45,23 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except VerifyAnalyticsError as error:
             message = str(error)
+        except RuntimeError as error:
+            # DuckDB's own way of saying that Ctrl-C came while it was at work.
+            if "interrupted" not in str(error).lower():
+                raise
+            _interrupted()
+        except KeyboardInterrupt:
+            _interrupted()
         except OSError as error:
             message = f"{error.filename or 'the system'}: {error.strerror or error}"
         # Outside the handlers nothing holds the frames of the failed call any more, nor the relations in them.
         raise Told(message)
+
+
+def _interrupted() -> NoReturn:
+    """End after Ctrl-C or its like; whatever was temporary is gone by now."""
+    click.echo("\nInterrupted: nothing half-written is left.", err=True)
+    raise click.exceptions.Exit(INTERRUPTED)
 
 
 def _warn(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
@@ -202,12 +216,9 @@ def demo(out: Path, sessions: int) -> None:
     from verify_analytics.demo import Show, run
 
     # Being ended in good order means stopping the collector and removing its store, like Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        run(now=datetime.now(UTC), environ=os.environ, out=out, sessions=sessions, show=Show(click.echo, counter))
-    except KeyboardInterrupt:
-        click.echo("\nInterrupted: the collector is stopped and its store removed.", err=True)
-        raise click.exceptions.Exit(130) from None
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    run(now=datetime.now(UTC), environ=os.environ, out=out, sessions=sessions, show=Show(click.echo, counter))
 
 
 if __name__ == "__main__":

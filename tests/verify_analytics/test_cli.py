@@ -100,6 +100,19 @@ def test_a_mistake_leaves_no_word_of_the_engine(elsewhere: Path) -> None:
     assert "no column 'channel'" in sentence
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("Query interrupted")], ids=["Python", "DuckDB"])
+def test_an_interruption_ends_in_one_line_whoever_notices_it(
+    error: BaseException, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("verify_analytics.report.build", interrupted)
+    result = run("report", "sample.parquet", "--as-of", AS_OF, "--out", "out")
+    assert result.exit_code == 130
+    assert sentences(result.stderr) == ["Interrupted: nothing half-written is left."]
+
+
 def test_the_same_seed_writes_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a", "b"):
         words: list[str | Path] = ["--sessions", "40", "--seed", "3", "--out", tmp_path / f"{name}.jsonl"]

@@ -114,7 +114,7 @@ def _shares(axes: Axes, span: Span) -> None:
     axes.set_ylim(span.low, span.high)
     axes.set_xticks([])
     step = 0.05 if span.high - span.low <= 0.25 else 0.1 if span.high - span.low <= 0.5 else 0.25
-    ticks = np.round(np.arange(np.ceil(span.low / step - 1e-9) * step, span.high + 1e-9, step), 6)
+    ticks = np.round(np.arange(np.ceil(span.low / step - 1e-9) * step, span.high + 1e-9, step), 6) + 0.0  # no -0 %
     axes.set_yticks(ticks, [f"{100 * tick:.0f}\N{NO-BREAK SPACE}%" for tick in ticks])
     axes.grid(visible=True, axis="y")
 

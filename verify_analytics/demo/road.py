@@ -22,6 +22,7 @@ from verify_analytics.demo.station import PUBLIC_URL, VERIFICATION_URL, Station,
 DAYS = 28
 LIVE_REQUESTS = 640
 SEED = 20260901
+NOTE = "Simulated data: this provider, its customers and their numbers are made up."
 # Attempts in so few are not worth a line of the table that a new user sees first.
 FEWEST_SHOWN = 30
 
@@ -71,6 +72,8 @@ def run(*, now: datetime, environ: Mapping[str, str], out: Path, sessions: int, 
     StationError
         If the collector fails, or what was stored is not what was sent.
     """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    report.check(out.absolute())  # now, and not after all the work
     as_of = now.replace(hour=0, minute=0, second=0, microsecond=0)
     with TemporaryDirectory(prefix="verify-analytics-demo-") as name:
         road = _Road(Path(name), Station(Path(name), environ), as_of, show)
@@ -82,12 +85,16 @@ def run(*, now: datetime, environ: Mapping[str, str], out: Path, sessions: int, 
             road.live(now)
         with show.step("4/5  Counting, and comparing with what the simulator knows to have arrived"):
             attempts = road.count()
-        with show.step("5/5  Writing the report (verify-analytics report)"):
-            out.parent.mkdir(parents=True, exist_ok=True)
+        with show.step("5/5  Writing the report of the month, up to midnight (verify-analytics report)"):
             page = report.build(
-                road.station.store, as_of=as_of, out=out, progress=lambda words: show.say(f"     {words}")
+                road.station.store,
+                as_of=as_of,
+                out=out,
+                note=NOTE,
+                progress=lambda words: show.say(f"     {words}"),
             )
         _headline(attempts, show.say)
+    page = page.resolve()
     show.say(f"\nOpen the report:       {page}\nIts charts and tables: {page.parent}")
     show.say("Work with the sample:  python3 run.py lab")
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from signal import SIGINT, SIGTERM
+from signal import SIGHUP, SIGINT, SIGTERM
 from threading import Thread, current_thread, main_thread
 
 from verify_analytics.errors import VerifyAnalyticsError
@@ -46,7 +46,7 @@ def held_back() -> Iterator[list[int]]:
     if current_thread() is not main_thread():  # only the main thread is ever interrupted
         yield came
         return
-    before = {number: signal.signal(number, lambda got, _: came.append(got)) for number in (SIGINT, SIGTERM)}
+    before = {number: signal.signal(number, lambda got, _: came.append(got)) for number in (SIGINT, SIGTERM, SIGHUP)}
     try:
         yield came
     finally:

@@ -1,5 +1,6 @@
 """Metrics and charts as a folder for people who open no notebook: page, pictures, tables, how to make it again."""
 
 from .build import build
+from .folder import check
 
-__all__ = ["build"]
+__all__ = ["build", "check"]

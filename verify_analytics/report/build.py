@@ -25,6 +25,7 @@ def build(
     since: str | datetime | None = None,
     patience: str | timedelta = "15min",
     window: str | timedelta = "10min",
+    note: str | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Path:
     """Write a report on what a store knew at a moment: a page, its charts, its tables, and how to make it again.
@@ -42,6 +43,8 @@ def build(
         Leave out sessions that started before; by default all count.
     patience, window
         As in ``model.attempts`` and ``model.sessions``.
+    note
+        A sentence that stands at the head of the page, for what a reader must know before all: data that are made up.
     progress
         Is told each step in a few words.
 
@@ -73,8 +76,8 @@ def build(
         shown[section.name] = _draw(section, found, files)
     for name, frame in found.frames.items():
         files[f"tables/{name}.csv"] = as_csv(frame).encode()
-    files["index.html"] = render(found, str(where), shown, CHAPTERS)
-    files[folder.MANIFEST] = manifest(found, str(where), files)
+    files["index.html"] = render(found, str(where), shown, CHAPTERS, note=note)
+    files[folder.MANIFEST] = manifest(found, str(where), files, note=note)
     folder.put_down(target, files)
     return Path(out) / "index.html"
 

@@ -31,7 +31,7 @@ def versions() -> dict[str, str]:
     return {"verify-analytics": __version__, **{name: version(name) for name in PACKAGES}}
 
 
-def manifest(study: Study, where: str, files: Mapping[str, bytes]) -> bytes:
+def manifest(study: Study, where: str, files: Mapping[str, bytes], *, note: str | None) -> bytes:
     """Write the manifest.
 
     The digest of an input is over its sorted rows up to `as_of`: (arrival_id, digest) of callbacks, all columns of the
@@ -41,6 +41,7 @@ def manifest(study: Study, where: str, files: Mapping[str, bytes]) -> bytes:
         "made_by": MADE_BY,
         "format": FORMAT,
         "command": command(study, where),
+        "note": note,
         "as_of": _moment(study.as_of),
         "since": None if study.since is None else _moment(study.since),
         "patience_seconds": study.patience_seconds,

@@ -27,7 +27,9 @@ class Shown(NamedTuple):
     table: Table
 
 
-def render(study: Study, where: str, shown: Mapping[str, Shown], chapters: Sequence[Chapter]) -> bytes:
+def render(
+    study: Study, where: str, shown: Mapping[str, Shown], chapters: Sequence[Chapter], *, note: str | None
+) -> bytes:
     """Write the page. The same study gives the same bytes."""
     environment = Environment(
         loader=PackageLoader("verify_analytics.report", ""),
@@ -41,6 +43,7 @@ def render(study: Study, where: str, shown: Mapping[str, Shown], chapters: Seque
     style = (files(__package__) / "page.css").read_text(encoding="utf-8")
     text = environment.get_template("page.html").render(
         study=study,
+        note=note,
         facts=study.facts,
         style=Markup(style),  # our own file  # noqa: S704
         summary=_summary(study),

@@ -44,9 +44,22 @@ def test_the_demo_ends_well_and_may_run_again(tmp_path: Path) -> None:
         assert list((tmp_path / "tmp").iterdir()) == []
     assert str(tmp_path / "demo" / "index.html") in done.stdout
     assert "run.py lab" in done.stdout
+    assert "Simulated data" in (tmp_path / "demo" / "index.html").read_text()
 
 
-@pytest.mark.parametrize(("at", "ending"), [("1/5", signal.SIGINT), ("3/5", signal.SIGINT), ("3/5", signal.SIGTERM)])
+def test_a_place_that_is_no_report_is_refused_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "demo").mkdir()
+    (tmp_path / "demo" / "mine.txt").write_text("keep me")
+    done = subprocess.run(
+        [*COMMAND, tmp_path / "demo"], capture_output=True, text=True, check=False, env=surroundings(tmp_path)
+    )
+    assert done.returncode == 2
+    assert "is no report" in done.stderr
+    assert "1/5" not in done.stdout
+    assert (tmp_path / "demo" / "mine.txt").read_text() == "keep me"
+
+
+@pytest.mark.parametrize(("at", "ending"), [("1/5", signal.SIGINT), ("3/5", signal.SIGHUP), ("3/5", signal.SIGTERM)])
 def test_an_interrupted_demo_leaves_nothing_running_and_nothing_lying(
     at: str, ending: signal.Signals, tmp_path: Path
 ) -> None:

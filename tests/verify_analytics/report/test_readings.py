@@ -49,7 +49,7 @@ def test_a_country_without_receipts_is_named_and_one_with_few_attempts_is_not() 
     )
     said = readings.by_country(frame)
     assert said.startswith("In US fewer than half of the attempts")
-    assert "The lowest accepted rate is that of IN: 80" in said
+    assert "The lowest accepted rate of those with at least 30 attempts is that of IN: 80" in said
     assert "FR" not in said
 
 
