@@ -72,7 +72,8 @@ def by_country(frame: pd.DataFrame) -> str:
     lowest, _ = extremes(accepted)
     where = named(lowest["country"], "country")
     said.append(
-        f"The lowest accepted rate of those with at least {FEW} attempts is that of {where}: {figures(lowest)} of {count(lowest['n'])}."
+        f"The lowest accepted rate of those with at least {FEW} attempts is that of {where}: {figures(lowest)} of "
+        f"{count(lowest['n'])}."
     )
     return " ".join(said)
 
@@ -85,7 +86,8 @@ def by_day(frame: pd.DataFrame) -> str:
     channel = rows.groupby("channel")["n"].sum().idxmax()
     worst, best = extremes(rows[rows["channel"] == channel])
     return (
-        f"Days of {named(channel, 'channel')} with at least {FEW} attempts lie between {figures(worst)} accepted on {named(worst['day'], 'day')} "
+        f"Days of {named(channel, 'channel')} with at least {FEW} attempts lie between {figures(worst)} accepted on "
+        f"{named(worst['day'], 'day')} "
         f"and {figures(best)} on {named(best['day'], 'day')}; intervals that overlap are no evidence of a change."
     )
 
