@@ -46,11 +46,8 @@ def relation(where: str | Path, table: str, columns: tuple[Column, ...]) -> Any 
             "nor callbacks.parquet"
         )
     try:
-        # DuckDB reads names as patterns: run[1] would be run1. The day in a folder's name repeats received_at, and
-        # parts written by a newer release may have more columns.
-        read = connection().read_parquet(
-            [escape(str(file)) for file in found], hive_partitioning=False, union_by_name=True
-        )
+        # DuckDB reads names as patterns: run[1] would be run1. The day in a folder's name repeats received_at.
+        read = connection().read_parquet([escape(str(file)) for file in found], hive_partitioning=False)
     except duckdb.Error as error:
         raise SchemaError(f"{table} in {str(path)!r} cannot be read: {str(error).splitlines()[0]}") from None
     return frames.shaped(read, columns, what=f"{table} in {str(path)!r}")
