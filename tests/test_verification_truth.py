@@ -54,7 +54,8 @@ def watched(history: simulate.History) -> pd.DataFrame:
         since, until = pd.to_datetime([outage.from_us, outage.to_us], unit="us", utc=True)
         ended = (sessions["last"] + WINDOW).dt.floor("min") + MINUTE
         down |= (sessions["started"].dt.floor("min") < until) & (ended > since)
-    return sessions[can & ~down]
+    chosen: pd.DataFrame = sessions[can & ~down]
+    return chosen
 
 
 @pytest.mark.parametrize("within", [10, 30, 60, 120])
