@@ -12,6 +12,9 @@ import unicodedata
 # Fewer digits in a row do not name anybody: no subscriber number of E.164 is shorter with its country code.
 SHORTEST_NUMBER = 7
 
+# A text that is nothing but digits names somebody from here on; E.164 ends at fifteen.
+_WHOLE_NUMBER = range(8, 16)
+
 # What people put between the digits of a number.
 _BETWEEN = r"\s().,/+_\-\u2010-\u2015\u2212"
 _WRITTEN_NUMBER = re.compile(rf"[{_BETWEEN}]*\d[\d{_BETWEEN}]*")
@@ -53,6 +56,20 @@ def digits_of(text: str) -> str | None:
     if not _WRITTEN_NUMBER.fullmatch(plain):
         return None
     return "".join(str(unicodedata.decimal(character)) for character in plain if character.isdecimal())
+
+
+def is_number(text: str) -> bool:
+    """Say whether a text is nothing but a phone number: eight to fifteen digits, however they are punctuated.
+
+    It is for identifiers, in which digits are nothing odd.
+
+    Examples
+    --------
+    >>> is_number("+1 (415) 555-0123"), is_number("s-14155550123")
+    (True, False)
+    """
+    digits = digits_of(text)
+    return digits is not None and len(digits) in _WHOLE_NUMBER
 
 
 def holds_number(text: str) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from collector.digits import is_number
 from collector.errors import Refused
 from collector.items import Verification
 
@@ -19,6 +20,8 @@ LARGEST_BODY = 1_024
 LONGEST_SESSION_ID = 128
 FUTURE = 5 * 60 * 1_000_000
 """How far a report's time may lie ahead of the collector's clock, in microseconds."""
+EARLIEST = 946_684_800_000_000
+"""2000-01-01 UTC, in microseconds since 1970: an earlier report is a clock that was never set, or a wrong unit."""
 
 _SIGNATURE = re.compile(r"sha256=([0-9a-fA-F]{64})")
 _PRINTABLE = re.compile(r"[!-~]+")
@@ -42,7 +45,8 @@ def read(
     ------
     Refused
         404 without a secret, 405, 413 over 1 KB, 403 for a signature that proves nothing, 400 for a body that is not
-        the JSON it should be, 422 for a moment that cannot be: unreadable, without a zone, or too far ahead.
+        the JSON it should be, 422 for a moment that cannot be (unreadable, without a zone, too far ahead, before
+        2000) and for a session that is nothing but a phone number.
     """
     if not secrets:
         raise Refused(404, "not_found", "There is nothing at this path.")
@@ -53,9 +57,13 @@ def read(
     if not _is_signed(headers, body, secrets):
         raise Refused(403, "verification_signature", "The signature proves nothing.")
     session_id, verified_at = _parsed(body)
+    if is_number(session_id):
+        raise Refused(422, "verification_session", "session_id is the provider's SessionUUID, never a phone number.")
     moment = _moment(verified_at)
     if moment - received_at > FUTURE:
         raise Refused(422, "verification_time", "verified_at lies more than five minutes ahead.")
+    if moment < EARLIEST:
+        raise Refused(422, "verification_time", "verified_at lies before the year 2000.")
     return Verification(session_id, moment, received_at)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from collector import form
-from collector.digits import digits_of, holds_number, masked
+from collector.digits import digits_of, holds_number, is_number, masked
 from collector.form import octets
 from collector.moments import microseconds
 
@@ -72,6 +72,9 @@ KNOWN = frozenset(
     }
 )
 
+# What is kept in the words of the provider, in which nobody expects a number.
+_WORDS = ("SessionStatus", "Channel", "ChannelStatus", "ChannelErrorCode")
+
 
 class Unreadable(Exception):  # noqa: N818 - it reads as what the request is
     """A request that cannot become a row, and goes to quarantine as it came.
@@ -88,7 +91,15 @@ class Unreadable(Exception):  # noqa: N818 - it reads as what the request is
 
 
 # Every reason that reading has. Whoever takes requests in may have others, of how a body was sent.
-UNREADABLE = ("too_many_fields", "not_utf8", "nul_character", "field_twice", "field_too_long", "no_session")
+UNREADABLE = (
+    "too_many_fields",
+    "not_utf8",
+    "nul_character",
+    "field_twice",
+    "field_too_long",
+    "no_session",
+    "session_is_number",
+)
 
 
 @dataclass(frozen=True)
@@ -142,13 +153,15 @@ def read(params: Params, *, carrier: Source | None = None) -> Reading:
     -------
     Reading
         `session_status`, `channel` and `channel_status` are lower-cased and stripped; `error_code` is exactly as sent,
-        an empty one too; unknown values stay as they are.
+        an empty one too; unknown values stay as they are. One of these that could hold a number, and an `attempt_id`
+        that is nothing but one, is None, with its name in `extra`.
 
     Raises
     ------
     Unreadable
-        No SessionUUID; a known field twice, even with the same value; a known field of more than 255 characters; more
-        than 64 fields; a NUL character or bytes that are no UTF-8, anywhere.
+        No SessionUUID, or one that is nothing but a phone number; a known field twice, even with the same value; a
+        known field of more than 255 characters; more than 64 fields; a NUL character or bytes that are no UTF-8,
+        anywhere.
     """
     _check([(name, value) for _, name, value in params])
     if carrier is None:
@@ -167,6 +180,10 @@ def read(params: Params, *, carrier: Source | None = None) -> Reading:
     session_id = _text(known.get("SessionUUID"))
     if session_id is None:
         raise Unreadable("no_session")
+    if is_number(session_id):
+        # Every question asks by session: without it there is no row, and quarantine is where clear content may be.
+        raise Unreadable("session_is_number")
+    others += [(name, None) for name in _without_numbers(known)]
     sequence = _sequence(known.get("AttemptSequence", ""))
     requested_at = microseconds(known.get("RequestTime", ""))
     recipient = digits_of(known.get("Recipient", ""))
@@ -237,6 +254,16 @@ def _check(found: Sequence[tuple[str, str]]) -> None:
         text.encode("utf-8")
     except UnicodeEncodeError:
         raise Unreadable("not_utf8") from None
+
+
+def _without_numbers(known: dict[str, str]) -> list[str]:
+    """Take out the texts that would give somebody's number away, and say which: only the recipient's field may."""
+    hidden = [name for name in _WORDS if holds_number(known.get(name, ""))]
+    if is_number(known.get("AttemptUUID", "")):
+        hidden.append("AttemptUUID")
+    for name in hidden:
+        del known[name]
+    return hidden
 
 
 def _netstrings(texts: Iterable[bytes]) -> bytes:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector.digits import digits_of, holds_number, masked
+from collector.digits import digits_of, holds_number, is_number, masked
 
 NUMBER = "14155550123"
 
@@ -35,6 +35,18 @@ def test_a_number_is_its_digits_however_it_is_written(text: str) -> None:
 )
 def test_what_is_no_number_has_no_digits(text: str) -> None:
     assert digits_of(text) is None
+
+
+@pytest.mark.parametrize("text", [NUMBER, "+1 (415) 555-0123", "12345678", "1" * 15, "١٤١٥٥٥٥٠١٢٣"])
+def test_eight_to_fifteen_digits_and_nothing_else_are_somebodys_number(text: str) -> None:
+    assert is_number(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "1234567", "1" * 16, f"to {NUMBER}", f"s-{NUMBER}", "12345678-1234-1234-1234-123456789012"]
+)
+def test_an_identifier_with_digits_in_it_is_not_yet_a_number(text: str) -> None:
+    assert not is_number(text)
 
 
 def test_leading_zeros_stay_because_what_they_stand_for_depends_on_the_country() -> None:

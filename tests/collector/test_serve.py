@@ -334,6 +334,8 @@ def test_what_it_does_can_be_watched_on_a_port_of_its_own(make_collector: Make) 
 def test_neither_store_nor_log_holds_what_they_must_not(make_collector: Make) -> None:
     collector = make_collector().start()
     collector.post(Provider.fields("a"))
+    for name in ("SessionStatus", "Channel", "ChannelStatus", "ChannelErrorCode", "AttemptUUID"):
+        collector.post(Provider.fields(name, **{name: NUMBER}))
     collector.get(Provider.fields("b"))
     collector.post(Provider.fields("c"), {})
     collector.request("GET", f"/nowhere/{NUMBER}?{urlencode(Provider.fields())}")

@@ -45,7 +45,8 @@ def answer(body: bytes, **options: object) -> tuple[int, str]:
         ("2026-09-01T14:00:00+02:00", NOON),
         ("2026-09-01T11:59:59.999999+00:00", NOON - 1),
         ("2026-09-01T12:05:00Z", NOON + 300_000_000),
-        ("0001-01-01T00:00:00+01:00", -62_135_600_400_000_000),
+        ("2000-01-01T00:00:00Z", 946_684_800_000_000),
+        ("1999-12-31T23:00:00-01:00", 946_684_800_000_000),
     ],
 )
 def test_a_report_keeps_its_moment_to_the_microsecond(text: str, moment: int) -> None:
@@ -110,6 +111,24 @@ def test_what_is_not_the_json_it_should_be_is_refused(body: bytes) -> None:
 )
 def test_a_moment_that_is_naive_unreadable_or_too_far_ahead_is_refused(moment: str) -> None:
     assert answer(body_of(verified_at=moment)) == (422, "verification_time")
+
+
+@pytest.mark.parametrize(
+    "moment",
+    ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00+01:00", "1970-01-01T00:00:00Z", "1999-12-31T23:59:59.999999Z"],
+)
+def test_a_moment_before_anybody_sent_codes_is_refused(moment: str) -> None:
+    assert answer(body_of(verified_at=moment)) == (422, "verification_time")
+
+
+@pytest.mark.parametrize("session", ["14155550123", "+14155550123", "415-555-0123", "12345678", "1" * 15])
+def test_a_session_that_is_nothing_but_a_number_is_refused(session: str) -> None:
+    assert answer(body_of(session_id=session)) == (422, "verification_session")
+
+
+@pytest.mark.parametrize("session", ["1234567", "1" * 16, "s-14155550123"])
+def test_a_session_with_digits_in_it_is_taken(session: str) -> None:
+    assert report(body_of(session_id=session)).session_id == session
 
 
 @given(body=st.binary(max_size=200) | st.builds(body_of, st.text(max_size=20), st.text(max_size=40)))

@@ -154,6 +154,33 @@ def test_a_printed_reading_does_not_show_the_recipient() -> None:
     assert "5550123" not in repr(read(body())) + str(read(body()))
 
 
+@pytest.mark.parametrize("text", ["14155550123", "to 14155550123", "To +1 (415) 555-0123", "٤١٥٥٥٥٠١٢٣"])
+@pytest.mark.parametrize(
+    ("name", "column"),
+    [
+        ("SessionStatus", "session_status"),
+        ("Channel", "channel"),
+        ("ChannelStatus", "channel_status"),
+        ("ChannelErrorCode", "error_code"),
+    ],
+)
+def test_a_text_that_could_hold_a_number_leaves_only_the_fact(name: str, column: str, text: str) -> None:
+    reading = read(body(**{name: text}))
+    assert (getattr(reading, column), reading.extra) == (None, {name: None})
+
+
+@pytest.mark.parametrize("text", ["14155550123", " +1 415 555 0123", "12345678", "1" * 15])
+def test_an_attempt_that_is_nothing_but_a_number_leaves_only_the_fact(text: str) -> None:
+    reading = read(body(AttemptUUID=text))
+    assert (reading.attempt_id, reading.extra) == (None, {"AttemptUUID": None})
+
+
+@pytest.mark.parametrize("text", ["1234567", "1" * 16, "a14155550123", "12345678-1234-1234-1234-123456789012"])
+def test_identifiers_with_digits_in_them_stay_as_they_came(text: str) -> None:
+    reading = read(body(SessionUUID=text, AttemptUUID=text))
+    assert (reading.session_id, reading.attempt_id, reading.extra) == (text, text, {})
+
+
 # --- fields nobody told us of ----------------------------------------------------------------------------------------
 
 
@@ -210,6 +237,11 @@ def test_an_extra_is_json_without_a_number(added: list[tuple[str, str, str]]) ->
 @pytest.mark.parametrize("session", [None, "", "  "])
 def test_without_a_session_there_is_no_row(session: str | None) -> None:
     assert reason(body(SessionUUID=session)) == "no_session"
+
+
+@pytest.mark.parametrize("session", ["14155550123", "+1 (415) 555-0123", "12345678", "1" * 15])
+def test_a_session_that_is_nothing_but_a_number_has_no_row(session: str) -> None:
+    assert reason(body(SessionUUID=session)) == "session_is_number"
 
 
 def test_what_is_no_form_has_no_session() -> None:
