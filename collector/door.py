@@ -138,7 +138,7 @@ class Door:
         if not proof:
             raise Refused(403, "signature", _NOT_PROVED)
         if proof.v3_unproved and self._settings.v3 == "require":
-            raise Refused(403, "v3_unproved", _NOT_PROVED)
+            raise Refused(403, "v3_required", _NOT_PROVED)
 
     def _read(
         self, request: Request, params: wire.Params, proof: signature.Proof, digest: str, *, is_post: bool

@@ -2,6 +2,10 @@
 
 A row is written for every minute in which the collector was up and could write, also when nothing came: a missing
 minute means it was down, a row of zeros means nobody called.
+
+`refused_by` holds, as JSON, the refusals by reason. Under one more word, `v3_unproved`, it holds how many callbacks
+were taken in on their V2 signature alone although a V3 signature came along: no refusals, and so no part of `refused`.
+Whoever adds up or lists `refused_by` leaves that word out; `kept` reads both apart.
 """
 
 import json
@@ -19,6 +23,8 @@ MINUTE = 60_000_000
 # A minute that could not be written for longer than this is told as what it was: one in which nothing could be stored.
 LATEST = 2 * MINUTE
 KINDS = ("accepted", "repeated", "quarantined")
+V3_UNPROVED = "v3_unproved"
+"""The word of `refused_by` that is no refusal; no request is ever refused for a reason of this name."""
 
 
 @dataclass
@@ -33,12 +39,15 @@ class Counts:
         Proved requests that could not be read.
     refused
         Everything else, by the reason it was given.
+    v3_unproved
+        Of the accepted, repeated and quarantined: proved by V2 although their V3 signature proved nothing.
     """
 
     accepted: int = 0
     repeated: int = 0
     quarantined: int = 0
     refused: Counter[str] = field(default_factory=Counter)
+    v3_unproved: int = 0
 
     def plus(self, other: "Counts") -> "Counts":
         """Add up two parts of one minute."""
@@ -47,12 +56,13 @@ class Counts:
             self.repeated + other.repeated,
             self.quarantined + other.quarantined,
             self.refused + other.refused,
+            self.v3_unproved + other.v3_unproved,
         )
 
     def with_refusals_once(self, other: "Counts") -> "Counts":
         """Take what was refused from the larger count: a refused request leaves no trace by which to know it again."""
         larger = max(self.refused, other.refused, key=lambda refused: sum(refused.values()))
-        return Counts(self.accepted, self.repeated, self.quarantined, larger)
+        return Counts(self.accepted, self.repeated, self.quarantined, larger, self.v3_unproved + other.v3_unproved)
 
 
 class Pulse:
@@ -79,7 +89,8 @@ class Pulse:
         Parameters
         ----------
         kind
-            ``accepted``, ``repeated``, ``quarantined`` or ``refused``; any other is a total only.
+            ``accepted``, ``repeated``, ``quarantined``, ``refused`` or ``v3_unproved``, which is counted beside one of
+            the first three; any other is a total only.
         reason
             Why it was refused or quarantined: one machine-readable word of a fixed list.
         at
@@ -89,7 +100,7 @@ class Pulse:
         with self._lock:
             self._totals[kind, reason] += 1
             counts = self._minutes.setdefault(moment - moment % MINUTE, Counts())
-            if kind in KINDS:
+            if kind in (*KINDS, V3_UNPROVED):
                 setattr(counts, kind, getattr(counts, kind) + 1)
             elif kind == "refused":
                 counts.refused[reason] += 1
@@ -151,10 +162,16 @@ def write(
     same = and_(table.c.collector == collector, table.c.minute.in_(sorted(minutes)))
     merged = dict(minutes)
     for row in connection.execute(select(table).where(same)):
-        held = Counts(row.accepted, row.repeated, row.quarantined, Counter(json.loads(row.refused_by)))
+        held = Counts(row.accepted, row.repeated, row.quarantined, *kept(row.refused_by))
         merged[row.minute] = merge(held, merged[row.minute])
     connection.execute(delete(table).where(same))
     connection.execute(table.insert(), [_row(collector, minute, merged[minute]) for minute in sorted(merged)])
+
+
+def kept(refused_by: str) -> tuple[Counter[str], int]:
+    """Read the column `refused_by`: the refusals by reason, and how many callbacks V2 alone proved."""
+    refused: Counter[str] = Counter(json.loads(refused_by))
+    return refused, refused.pop(V3_UNPROVED, 0)
 
 
 def zeros(collector: str, minutes: Iterable[int]) -> Iterator[dict[str, object]]:
@@ -163,6 +180,7 @@ def zeros(collector: str, minutes: Iterable[int]) -> Iterator[dict[str, object]]
 
 
 def _row(collector: str, minute: int, counts: Counts) -> dict[str, object]:
+    words = counts.refused + Counter({V3_UNPROVED: counts.v3_unproved})
     return {
         "collector": collector,
         "minute": minute,
@@ -170,5 +188,5 @@ def _row(collector: str, minute: int, counts: Counts) -> dict[str, object]:
         "repeated": counts.repeated,
         "quarantined": counts.quarantined,
         "refused": sum(counts.refused.values()),
-        "refused_by": json.dumps(dict(sorted(counts.refused.items()))),
+        "refused_by": json.dumps(dict(sorted(words.items()))),
     }

@@ -178,6 +178,7 @@ def _by_minute(items: Sequence[Item], outcomes: Sequence[Outcome | None]) -> dic
         if isinstance(item, Arrival) and outcome and outcome.value in KINDS:
             counts = minutes.setdefault(item.received_at - item.received_at % MINUTE, Counts())
             setattr(counts, outcome.value, getattr(counts, outcome.value) + 1)
+            counts.v3_unproved += item.has_unproved_v3
     return minutes
 
 

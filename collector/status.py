@@ -1,13 +1,12 @@
 """Tells an operator what a store holds, without disturbing whoever writes to it."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, func, select
 
-from collector.pulse import MINUTE
+from collector.pulse import MINUTE, kept
 from collector.store import (
     SCHEMA,
     callbacks,
@@ -54,8 +53,13 @@ def _facts(connection: Connection, url: str, now: int) -> Iterator[tuple[str, st
     for collector, minute in connection.execute(newest):
         yield f"pulse {collector}", f"latest minute {_moment(minute)}"
     refused: Counter[str] = Counter()
-    for words in connection.scalars(select(pulse.c.refused_by).where(pulse.c.minute >= now - DAY, pulse.c.refused > 0)):
-        refused.update(json.loads(words))
+    on_v2_alone = 0
+    said_something = select(pulse.c.refused_by).where(pulse.c.minute >= now - DAY, pulse.c.refused_by != "{}")
+    for words in connection.scalars(said_something):
+        reasons, unproved = kept(words)
+        refused += reasons
+        on_v2_alone += unproved
+    yield "V3 unproved", f"{on_v2_alone:,} accepted on V2 alone (24 h)"
     said = ", ".join(f"{reason} {count:,}" for reason, count in refused.most_common())
     yield "refused (24 h)", said or "nothing"
 

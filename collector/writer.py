@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from collector import pulse
 from collector.errors import Refused
-from collector.items import Arrival, Item, Outcome, Verification
+from collector.items import Item, Outcome, Verification
 from collector.ledger import Ledger
 from collector.logs import log
 from collector.pulse import Counts, Pulse
@@ -230,8 +230,8 @@ class Writer:
             self._pulse.count("verification", at=item.received_at)
         elif outcome.value in pulse.KINDS:
             self._pulse.count(outcome.value, item.reason, at=item.received_at)
-        if isinstance(item, Arrival) and item.has_unproved_v3:
-            self._pulse.count("v3_unproved", at=item.received_at)
+            if item.has_unproved_v3:
+                self._pulse.count(pulse.V3_UNPROVED, at=item.received_at)
 
     def _measure(self, seconds: float) -> None:
         self.commits[bisect.bisect_left(COMMIT_BOUNDS, seconds)] += 1

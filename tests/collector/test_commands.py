@@ -210,7 +210,8 @@ def test_status_says_what_the_store_holds(make_collector: Callable[..., Collecto
     assert lines[1] == "callbacks      2, latest 2026-09-01T12:00:01Z"
     assert lines[2:4] == ["verifications  0", "quarantine     0"]
     assert lines[4] == "pulse replay   latest minute 2026-09-01T12:00:00Z"
-    assert lines[5] == "refused (24 h) nothing"
+    assert lines[5] == "V3 unproved    0 accepted on V2 alone (24 h)"
+    assert lines[6] == "refused (24 h) nothing"
 
 
 def test_status_counts_what_was_refused_lately_and_reads_beside_the_server(
@@ -224,6 +225,25 @@ def test_status_counts_what_was_refused_lately_and_reads_beside_the_server(
     assert run("status", *env).stdout.splitlines()[-1] == "refused (24 h) nothing"
     collector.end()
     assert run("status", *env).stdout.splitlines()[-1] == "refused (24 h) signature 3, not_found 1"
+
+
+def test_status_names_what_v2_alone_proved_also_after_a_restart(
+    make_collector: Callable[..., CollectorProcess],
+) -> None:
+    collector = make_collector()
+    env = ("--env-file", str(collector.env_file))
+    v3 = {"X-Plivo-Signature-V3": "x" * 44, "X-Plivo-Signature-V3-Nonce": "1"}
+    for session in ("a", "b"):
+        collector.start()
+        assert collector.post(Provider.fields(session), collector.provider.headers() | v3).status == 200
+        assert collector.post(Provider.fields(f"{session}-2"), v3).status == 403
+        assert collector.post(Provider.fields(f"{session}-3")).status == 200
+        collector.end()
+    assert run("status", *env).stdout.splitlines()[-2:] == [
+        "V3 unproved    2 accepted on V2 alone (24 h)",
+        "refused (24 h) signature 2",
+    ]
+    assert collector.rows("SELECT sum(accepted), sum(refused) FROM pulse") == [(4, 2)]
 
 
 def test_a_damaged_store_is_said_in_one_sentence(make_collector: Callable[..., CollectorProcess]) -> None:

@@ -126,7 +126,7 @@ def test_v3_that_proves_nothing_is_noted_and_refused_only_where_it_is_required()
     headers = signed() | {"X-Plivo-Signature-V3": "x" * 44, "X-Plivo-Signature-V3-Nonce": "1"}
     assert opened(request(headers=headers)).has_unproved_v3
     assert not opened(request()).has_unproved_v3
-    assert refused(request(headers=headers), replace(SETTINGS, v3="require"))[:2] == (403, "v3_unproved")
+    assert refused(request(headers=headers), replace(SETTINGS, v3="require"))[:2] == (403, "v3_required")
 
 
 def test_both_families_are_bound_when_both_are_proved() -> None:
@@ -163,6 +163,7 @@ def test_a_request_is_refused_for_the_first_thing_that_is_wrong(
     [
         ({"body": b"Channel=sms"}, "no_session"),
         ({"body": b""}, "no_session"),
+        ({"body": b"SessionUUID=14155550123"}, "session_is_number"),
         ({"body": b"SessionUUID=a&SessionUUID=b"}, "field_twice"),
         ({"body": b"SessionUUID=%ff"}, "not_utf8"),
         ({"body": b"SessionUUID=%00"}, "nul_character"),

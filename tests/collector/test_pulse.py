@@ -116,6 +116,24 @@ def test_refusals_are_kept_by_reason_and_other_kinds_are_totals_only(
     }
 
 
+def test_what_v2_alone_proved_is_kept_beside_the_refusals_and_never_among_them(
+    beating: Pulse, clock: Clock, engine: Engine
+) -> None:
+    for kind, reason in [("accepted", ""), ("v3_unproved", ""), ("refused", "signature")]:
+        beating.count(kind, reason)
+    write(engine, beating.take(unfinished=True))
+    assert rows(engine) == {0: (1, 0, 0, 1, {"signature": 1, "v3_unproved": 1})}
+
+
+def test_what_v2_alone_proved_adds_up_as_after_a_restart(engine: Engine) -> None:
+    write(engine, {NOON: Counts(accepted=2, refused=Counter(signature=1), v3_unproved=2)})
+    write(engine, {NOON: Counts(accepted=1, refused=Counter(signature=1), v3_unproved=1)})
+    assert rows(engine) == {0: (3, 0, 0, 2, {"signature": 2, "v3_unproved": 3})}
+    with engine.begin() as connection:
+        pulse.write(connection, "one", {NOON: Counts(refused=Counter(signature=2))}, merge=Counts.with_refusals_once)
+    assert rows(engine) == {0: (3, 0, 0, 2, {"signature": 2, "v3_unproved": 3})}
+
+
 def test_two_parts_of_one_minute_add_up_as_after_a_restart(engine: Engine) -> None:
     write(engine, {NOON: Counts(accepted=2, refused=Counter(signature=1))})
     write(engine, {NOON: Counts(accepted=1, repeated=1, refused=Counter(method=1)), NOON + MINUTE: Counts()})

@@ -134,6 +134,15 @@ def test_a_capture_is_stored_refused_and_kept_apart_as_it_would_have_been_live(p
     }
 
 
+def test_what_v2_alone_proved_is_counted_once_however_often_it_is_replayed(place: Place) -> None:
+    v3 = [["X-Plivo-Signature-V3", "x" * 44], ["X-Plivo-Signature-V3-Nonce", "1"]]
+    lines = written(*(line(0, f"s-{n}", str(n), headers=[*line(nonce=str(n))["headers"], *v3]) for n in (1, 2)))
+    for _ in range(2):
+        place.replay([*lines, *written(line(1, headers=[]))])
+        assert place.pulse()[0] == (2, 0, 0, 1)
+        assert [row[6] for row in place.content()["pulse"]] == ['{"signature": 1, "v3_unproved": 2}']
+
+
 def test_replaying_twice_adds_nothing(place: Place) -> None:
     place.replay(MIXED)
     before = place.content()
