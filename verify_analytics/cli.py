@@ -119,7 +119,7 @@ def main() -> None:
 @click.option("--seed", type=click.IntRange(min=0), required=True, help="The same seed gives the same bytes.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The capture to write.")
 @click.option("--truth", type=click.Path(dir_okay=False, path_type=Path), help="The truth to write, as Parquet.")
-@click.option("--days", type=click.IntRange(min=1), default=28, show_default=True)
+@click.option("--days", type=click.IntRange(1, 3_660), default=28, show_default=True)
 @click.option("--end", type=Moment(), default="2026-10-29T00:00Z", show_default=True, help="When the history ends.")
 @click.option("--as-of", type=Moment(), help="The moment of which the truth tells; by default the end.")
 @env_file

@@ -38,8 +38,14 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copy(Path(__file__).parents[2] / "data" / "sample" / "callbacks.parquet", tmp_path / "sample.parquet")
     pd.DataFrame({"a": [1]}).to_parquet(tmp_path / "columns.parquet")
     (tmp_path / "lines.jsonl").write_text("not json\n")
+    (tmp_path / "empty.env").write_text("PLIVO_AUTH_TOKEN_FILE=empty\n")
+    (tmp_path / "empty").touch()
     (tmp_path / "odd.env").write_text("no equals sign\n")
     (tmp_path / "gone.env").write_text("PLIVO_AUTH_TOKEN_FILE=secrets/gone\n")
+    (tmp_path / "token").write_text("\n")
+    (tmp_path / "new.env").write_text("PLIVO_AUTH_TOKEN_FILE=token\n")
+    (tmp_path / "blank.env").write_text("PLIVO_AUTH_TOKEN=\n")
+    (tmp_path / "unnamed.env").write_text("PLIVO_AUTH_TOKEN_FILE=\n")
     return tmp_path
 
 
@@ -57,11 +63,27 @@ MISTAKES = [
     ("report nowhere.db --as-of 2026-10-29 --out out", ["--as-of", "time zone", "2026-10-29T00:00Z"]),
     ("report nowhere.db --as-of yesterday --out out", ["--as-of", "yesterday", "2026-10-29T00:00Z"]),
     ("report nowhere.db --as-of {as_of} --since 2026-10-01 --out out", ["--since", "time zone"]),
+    ("report sample.parquet --as-of 9999-12-31T23:59:59-12:00 --out out", ["--as-of", "9999", "2000", "2100"]),
+    ("report sample.parquet --as-of 0001-01-01T00:00+12:00 --out out", ["--as-of", "0001", "2000", "2100"]),
+    ("report sample.parquet --as-of {as_of} --since 1999-12-31T23:59Z --out out", ["--since", "1999", "2000"]),
+    ("report sample.parquet --as-of {as_of} --out out --patience 99999999999d", ["patience", "99999999999d", "365d"]),
+    ("report sample.parquet --as-of {as_of} --out out --window 366d", ["window", "366d", "365d"]),
     ("simulate --sessions 5 --seed 1 --out c.jsonl --end 2026-10-29", ["--end", "time zone"]),
+    ("simulate --sessions 5 --seed 1 --out c.jsonl --end 9999-12-31T23:00Z", ["--end", "9999", "2100"]),
+    ("simulate --sessions 5 --seed 1 --out c.jsonl --end 0001-01-02T23:00Z", ["--end", "0001", "2000"]),
+    ("simulate --sessions 5 --seed 1 --out c.jsonl --days 99999999999", ["days=99999999999", "3,660"]),
     ("simulate --sessions 5 --seed 1 --out nowhere/c.jsonl", ["nowhere"]),
     ("simulate --sessions 5 --seed 1 --out c.jsonl --env-file nowhere.env", ["nowhere.env"]),
     ("simulate --sessions 5 --seed 1 --out c.jsonl --env-file odd.env", ["line 1", "odd.env", "NAME=value"]),
     ("simulate --sessions 5 --seed 1 --out c.jsonl --env-file gone.env", ["secrets/gone"]),
+    ("simulate --sessions 5 --seed 1 --out c.jsonl --env-file empty.env", ["empty.env", "PLIVO_AUTH_TOKEN"]),
+    ("simulate --sessions 5 --seed 1 --out c.jsonl --end 9999-12-31T23:00Z", ["--end", "2100"]),
+    ("simulate --sessions 5 --seed 1 --out c.jsonl --end 0001-01-02T23:00Z", ["--end", "2000"]),
+    ("report sample.parquet --as-of 9999-12-31T23:59:59-12:00 --out out", ["--as-of", "2100"]),
+    ("report sample.parquet --as-of {as_of} --out out --patience 99999999999d", ["patience", "366 days"]),
+    ("simulate --sessions 5 --seed 1 --out c.jsonl --env-file new.env", ["token is empty", "Auth Token"]),
+    ("simulate --sessions 5 --seed 1 --out c.jsonl --env-file blank.env", ["PLIVO_AUTH_TOKEN", "blank.env"]),
+    ("simulate --sessions 5 --seed 1 --out c.jsonl --env-file unnamed.env", ["PLIVO_AUTH_TOKEN_FILE", "unnamed.env"]),
     ("send nowhere.jsonl --to http://127.0.0.1:1", ["nowhere.jsonl", "simulate"]),
     ("send lines.jsonl --to http://127.0.0.1:1", ["line 1"]),
 ]
@@ -133,6 +155,13 @@ def test_the_collectors_own_settings_sign_a_history(tmp_path: Path) -> None:
     assert result.exit_code == 0
     assert "a-token-from-a-file" not in result.output + out.read_text()
     assert "https://a.example.org/hook" in out.read_text()
+    assert "simulator's own token" not in result.output
+
+
+def test_a_token_of_the_environment_stands_in_for_an_empty_one(elsewhere: Path) -> None:
+    words = "simulate --sessions 5 --seed 1 --out c.jsonl --env-file new.env"
+    result = run(*words.split(), env={"PLIVO_AUTH_TOKEN": "a-token-from-the-environment"})
+    assert result.exit_code == 0, result.output
     assert "simulator's own token" not in result.output
 
 

@@ -44,6 +44,8 @@ def checked_by(by: By, allowed: Sequence[str], *, grain: str) -> list[str]:
     >>> checked_by("role", ATTEMPT_BY, grain="attempts")
     ['role']
     """
+    if by is not None and not isinstance(by, Iterable):
+        raise ArgumentError(f"by={by!r} is no name of a column: {near_name(str(by), allowed)}")
     names = [by] if isinstance(by, str) else list(by or [])
     for name in names:
         if name == "number_block":

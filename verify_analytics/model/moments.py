@@ -13,6 +13,8 @@ MICROSECOND = timedelta(microseconds=1)
 SECOND_US = 1_000_000
 MINUTE_US = 60 * SECOND_US
 
+EARLIEST_YEAR, LATEST_YEAR = 2000, 2100
+LONGEST_US = 366 * 24 * 60 * MINUTE_US
 _UNITS_US = {"s": SECOND_US, "min": MINUTE_US, "h": 60 * MINUTE_US, "d": 24 * 60 * MINUTE_US}
 _DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*")
 
@@ -58,14 +60,17 @@ def moment(value: str | datetime, *, name: str = "as_of") -> datetime:
     if read.utcoffset() is None:
         written = read.isoformat(timespec="minutes" if not read.second and not read.microsecond else "auto")
         raise ArgumentError(f'{name}={str(value)!r} has no time zone; for UTC write "{written}Z"')
+    # Compared by year before any arithmetic: near the ends of the calendar a change of zone has nowhere to go.
+    if not EARLIEST_YEAR <= read.year < LATEST_YEAR:
+        raise ArgumentError(f"{name}={str(value)!r} cannot be meant: it must lie from {EARLIEST_YEAR} to {LATEST_YEAR}")
     return read.astimezone(UTC)
 
 
 def microseconds(value: datetime) -> int:
     """Count microseconds since 1970 UTC, exactly.
 
-    >>> microseconds(moment("1970-01-01T00:01Z"))
-    60000000
+    >>> microseconds(moment("2000-01-01T00:00Z"))
+    946684800000000
     """
     return (value - EPOCH) // MICROSECOND
 
@@ -96,7 +101,9 @@ def duration_us(value: str | timedelta, *, name: str) -> int:
         read = _DURATION.fullmatch(value.lower()) if isinstance(value, str) else None
         if read is None or read[2] not in _UNITS_US:
             raise ArgumentError(f'{name}={value!r} is no duration; write it as "90s", "15min", "1h" or "2d"')
-        length = round(float(read[1]) * _UNITS_US[read[2]])
+        length = round(min(float(read[1]) * _UNITS_US[read[2]], 2.0 * LONGEST_US))
+    if length > LONGEST_US:
+        raise ArgumentError(f"{name}={str(value)[:40]!r} cannot be meant: it must not be longer than 366 days")
     if length <= 0:
         raise ArgumentError(f'{name}={value!r} must be longer than nothing; write it as "15min"')
     return length

@@ -27,9 +27,11 @@ def read(environ: Mapping[str, str], env_file: Path | None = None) -> Keys:
     NotFoundError
         If the env file, or a file named in it, cannot be read.
     ArgumentError
-        If a line of the env file is no ``NAME=value``.
+        If a line of the env file is no ``NAME=value``, or the token it names is still empty.
     """
     settings = {**(_settings(env_file) if env_file else {}), **_resolved(environ, Path())}
+    if env_file and not _all(settings.get("PLIVO_AUTH_TOKEN")):
+        raise ArgumentError(f"{env_file} names no PLIVO_AUTH_TOKEN yet; put one into it, or into the file it names")
     url = _first(settings.get("COLLECTOR_PUBLIC_URL")) or PUBLIC_URL
     server = urlsplit(url)
     return Keys(

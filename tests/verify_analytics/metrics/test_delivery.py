@@ -11,6 +11,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from verify_analytics import metrics
 from verify_analytics.errors import ArgumentError, DoubtfulWarning, SchemaError
+from verify_analytics.metrics.by import ATTEMPT_BY, checked_by
 
 Build = Callable[..., Any]
 MINUTE = 60_000_000
@@ -281,3 +282,9 @@ def test_nothing_is_changed_in_what_was_given(attempts_of: Build) -> None:
 
 def test_a_rate_of_nothing_is_nan_and_not_none(attempts_of: Build) -> None:
     assert math.isnan(one(metrics.delivery_rate(attempts_of([{"outcome": "silent"}])), "coverage")["rate"])
+
+
+@pytest.mark.parametrize("by", [5, 1.5])
+def test_what_is_no_name_is_told_as_such(by: Any) -> None:
+    with pytest.raises(ArgumentError, match="is no name of a column"):
+        checked_by(by, ATTEMPT_BY, grain="attempts")
