@@ -270,7 +270,7 @@ _KEPT = select(quarantine.c.nonces, quarantine.c.received_at, quarantine.c.diges
 _COUNT = (
     update(nonces)
     .where(nonces.c.family == bindparam("of_family"), nonces.c.nonce_hash == bindparam("of_hash"))
-    .values(arrivals=bindparam("now"))
+    .values(arrivals=bindparam("counted"))
 )
 
 
@@ -315,7 +315,7 @@ def _bind(connection: Connection, bound: dict[Nonce, _Bound]) -> bool:
         if held.is_new
     ]
     changed = [
-        {"of_family": family, "of_hash": nonce_hash, "now": held.arrivals}
+        {"of_family": family, "of_hash": nonce_hash, "counted": held.arrivals}
         for (family, nonce_hash), held in sorted(bound.items())
         if held.is_changed and not held.is_new
     ]
