@@ -199,6 +199,8 @@ def _counts_since(store: Path, now: datetime) -> dict[str, Any]:
     refused: dict[str, int] = {}
     for text in minutes["refused_by"].dropna():
         for reason, count in json.loads(text).items():
+            if reason == "v3_unproved":  # accepted on V2 alone: counted there, and no refusal
+                continue
             refused[reason] = refused.get(reason, 0) + int(count)
     return {
         "rows": int((callbacks["received_at"] >= began).sum()),
