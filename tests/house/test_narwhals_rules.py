@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-ROOMS = ("verify_analytics/model", "verify_analytics/metrics")
+ROOMS = ("verify_analytics/model", "verify_analytics/metrics", "verify_analytics/load", "verify_analytics/report")
 REDUCTIONS = {"min", "max", "sum", "mean", "count", "any", "all", "len"}
 ON_FRAMES = {"from_native", "to_native", "concat", "maybe_reset_index"}
 MADE_OF_PARTS = (ast.BinOp, ast.Compare, ast.UnaryOp, ast.IfExp, ast.Dict, ast.DictComp, ast.List, ast.Tuple)
