@@ -2,7 +2,7 @@
 
 ``python`` blocks of one document run in one namespace, one after the other. In ``console`` blocks a line ``$ command``
 is run when it is one of the two commands of the project; ``run.py`` lines must name a real verb. ``sh`` and plain
-blocks are for what needs a machine of its own and are not run.
+blocks are for what needs a machine of its own and are not run here; the operator's road has a test beside this.
 """
 
 import os

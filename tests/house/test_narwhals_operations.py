@@ -36,13 +36,6 @@ NO_FORMULA = {
     "tz_convert": "pandas', as as_unit",
     "null_count": "of a frame that lies in memory, when it is loaded",
 }
-# Used on frames of every engine and not among the operations yet.
-OWED = {
-    "GtE": "as Gt, which is",
-    "Mult": "of integers by a constant",
-    "unique": "distinct digests in report/facts.py",
-    "head": "the first row in report/study.py, after a sort",
-}
 
 
 def operations_in(tree: ast.AST) -> Iterator[tuple[str, int]]:
@@ -88,7 +81,7 @@ def narwhals_files(root: Path) -> list[Path]:
 
 
 def test_every_operation_in_use_runs_on_every_engine(root: Path) -> None:
-    known = run_everywhere(root) | set(NO_FORMULA) | set(OWED)
+    known = run_everywhere(root) | set(NO_FORMULA)
     found = [
         f"{path.relative_to(root)}:{line} {name} is not in {TESTED}"
         for path in narwhals_files(root)
@@ -123,5 +116,5 @@ def test_narwhals_has_one_name(root: Path) -> None:
     ],
 )
 def test_an_operation_that_no_engine_was_asked_is_caught(line: str, root: Path) -> None:
-    assert untested(line, run_everywhere(root) | set(NO_FORMULA) | set(OWED)) != []
+    assert untested(line, run_everywhere(root) | set(NO_FORMULA)) != []
     assert untested("f.join(g, on='k', how='left').filter(nw.col('a') > 1)", run_everywhere(root)) == []

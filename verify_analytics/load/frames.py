@@ -156,7 +156,8 @@ def _pandas_moments(values: Any) -> Any:
         moments = pa.array(values).cast(pa.timestamp("us", "UTC"), safe=False)
         return pd.Series(pd.array(moments, dtype=pd.ArrowDtype(moments.type)))
     if not isinstance(values.dtype, pd.DatetimeTZDtype):
-        return values.astype("datetime64[us, UTC]")  # nothing but nulls
+        # Nothing but nulls, of whatever type: moments are not to be had from it by a cast.
+        return pd.Series([pd.NaT] * len(values), dtype="datetime64[us, UTC]")
     return values.dt.tz_convert("UTC").dt.as_unit("us")
 
 

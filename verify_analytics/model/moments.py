@@ -37,7 +37,8 @@ def moment(value: str | datetime, *, name: str = "as_of") -> datetime:
     Raises
     ------
     ArgumentError
-        If it cannot be read or has no zone: midnight is another moment in every country.
+        If it cannot be read, lies outside of the years 2000 to 2099 as written, or has no zone: midnight is another
+        moment in every country.
 
     Examples
     --------
@@ -62,7 +63,9 @@ def moment(value: str | datetime, *, name: str = "as_of") -> datetime:
         raise ArgumentError(f'{name}={str(value)!r} has no time zone; for UTC write "{written}Z"')
     # Compared by year before any arithmetic: near the ends of the calendar a change of zone has nowhere to go.
     if not EARLIEST_YEAR <= read.year < LATEST_YEAR:
-        raise ArgumentError(f"{name}={str(value)!r} cannot be meant: it must lie from {EARLIEST_YEAR} to {LATEST_YEAR}")
+        raise ArgumentError(
+            f"{name}={str(value)!r} cannot be meant: it must lie after {EARLIEST_YEAR - 1} and before {LATEST_YEAR}"
+        )
     return read.astimezone(UTC)
 
 
@@ -88,7 +91,7 @@ def duration_us(value: str | timedelta, *, name: str) -> int:
     Raises
     ------
     ArgumentError
-        If it has no unit, an unknown one (``m`` might be a month), or is not positive.
+        If it has no unit, an unknown one (``m`` might be a month), is not positive, or is longer than 366 days.
 
     Examples
     --------

@@ -31,7 +31,9 @@ def read(environ: Mapping[str, str], env_file: Path | None = None) -> Keys:
     """
     settings = {**(_settings(env_file) if env_file else {}), **_resolved(environ, Path())}
     if env_file and not _all(settings.get("PLIVO_AUTH_TOKEN")):
-        raise ArgumentError(f"{env_file} names no PLIVO_AUTH_TOKEN yet; put one into it, or into the file it names")
+        named = _lines(env_file).get("PLIVO_AUTH_TOKEN_FILE")
+        place = f"the file {named} that it names" if named else "it"
+        raise ArgumentError(f"{env_file} has no PLIVO_AUTH_TOKEN yet: put one into {place}")
     url = _first(settings.get("COLLECTOR_PUBLIC_URL")) or PUBLIC_URL
     server = urlsplit(url)
     return Keys(
@@ -45,6 +47,10 @@ def read(environ: Mapping[str, str], env_file: Path | None = None) -> Keys:
 
 
 def _settings(env_file: Path) -> dict[str, str]:
+    return _resolved(_lines(env_file), env_file.parent)
+
+
+def _lines(env_file: Path) -> dict[str, str]:
     lines = {}
     for number, line in enumerate(_text(env_file).splitlines(), 1):
         name, equals, value = line.strip().partition("=")
@@ -53,7 +59,7 @@ def _settings(env_file: Path) -> dict[str, str]:
         if not equals:
             raise ArgumentError(f"line {number} of {env_file} is no NAME=value")
         lines[name.strip()] = value.strip()
-    return _resolved(lines, env_file.parent)
+    return lines
 
 
 def _resolved(given: Mapping[str, str], folder: Path) -> dict[str, str]:

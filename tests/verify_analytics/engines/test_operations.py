@@ -99,6 +99,19 @@ OPERATIONS: dict[str, tuple[Operation, list[Any]]] = {
         lambda f: f.with_columns(made=(col("size") - col("n")).cast(nw.Float64) / 1_000_000),
         [9e-06, None, 2.7e-05, 3.6e-05, None, 1_789_999_999.999995],
     ),
+    "at least": (
+        lambda f: f.with_columns(made=is_true(col("size") >= 30)),
+        [False, False, True, True, False, True],
+    ),
+    "a column times a constant": (
+        lambda f: f.with_columns(made=col("n") * 60_000_000),
+        [60_000_000 * n for n in range(1, 7)],
+    ),
+    "distinct rows": (
+        lambda f: f.select("flag").unique().with_columns(made=col("flag"), n=col("flag").cast(nw.Int64)),
+        [False, True],
+    ),
+    "the first after sorting": (lambda f: f.sort("n").head(2).with_columns(made=col("n")), [1, 2]),
     "literals": (lambda f: f.with_columns(made=nw.lit(7, dtype=nw.Int64)), [7] * 6),
     "a literal moment": (lambda f: f.with_columns(made=nw.lit(MOMENT, dtype=nw.Datetime("us", "UTC"))), [MOMENT] * 6),
     "flags as numbers": (lambda f: f.with_columns(made=col("flag").cast(nw.Int64)), [1, 0, 1, 0, 1, 0]),

@@ -71,6 +71,18 @@ def test_a_pandas_frame_may_be_of_any_making(
     model.attempts(loaded, as_of="2026-10-29T00:00Z")
 
 
+@pytest.mark.parametrize("zone", [None, "UTC"])
+def test_a_frame_that_never_says_when_anything_arrived_is_refused(plain: pd.DataFrame, zone: str | None) -> None:
+    plain["received_at"] = pd.Series([pd.NaT] * 3, index=plain.index, dtype="datetime64[ns]").dt.tz_localize(zone)
+    with pytest.raises(SchemaError, match="column 'received_at' is missing in 3 rows"):
+        load.callbacks(plain)
+
+
+def test_a_moment_that_is_never_known_needs_no_zone(plain: pd.DataFrame, kinds: Any, declared: Any) -> None:
+    plain["requested_at"] = pd.NaT
+    assert kinds(load.callbacks(plain)) == declared(model.CALLBACKS)
+
+
 def test_moments_without_a_zone_are_refused(engine: Any, rows: Any, arrow: Any) -> None:
     made = arrow(rows["callbacks"], model.CALLBACKS)
     naive = made.set_column(1, "received_at", made["received_at"].cast(pa.timestamp("us")))

@@ -24,6 +24,11 @@ Make = Callable[..., History]
         ({"expiry_seconds": -1.0}, "expiry_seconds=-1.0"),
         ({"chunk_sessions": 0}, "chunk_sessions=0"),
         ({"seed": -1}, "seed=-1: it must not be negative"),
+        ({"days": 3661}, "days=3661: it must be at most 3,660"),
+        ({"patience_seconds": float("inf")}, "patience_seconds=inf: it must be at most 31,536,000"),
+        ({"end": datetime.max.replace(tzinfo=UTC)}, "end=9999-12-31.* is not between 2000 and 2100"),
+        ({"end": datetime.min.replace(tzinfo=timezone(timedelta(hours=12)))}, "end=0001-01-01.* is not between 2000"),
+        ({"as_of": datetime(2100, 1, 2, tzinfo=UTC)}, "as_of=2100-01-02.* is not between 2000 and 2100"),
         ({"end": datetime(2026, 10, 29)}, "end=2026-10-29T00:00:00 has no time zone"),  # noqa: DTZ001
         ({"as_of": datetime(2026, 10, 29)}, "as_of=2026-10-29T00:00:00 has no time zone"),  # noqa: DTZ001
     ],
