@@ -155,8 +155,9 @@ class CollectorProcess:
         """Send bytes as they are, and give everything that comes back until the other side is done."""
         with socket.create_connection(("127.0.0.1", self.port), timeout) as connection:
             received = b""
-            # Who is refused before having sent everything may find the connection reset after the answer.
-            with suppress(ConnectionError):
+            # Who is refused before having sent everything may find the connection reset after the answer, or gone
+            # altogether (ENOTCONN, which is no ConnectionError) by the time it wants to say that it is done.
+            with suppress(OSError):
                 connection.sendall(octets)
                 connection.shutdown(socket.SHUT_WR)
             with suppress(ConnectionError):
