@@ -23,6 +23,14 @@ PYTHON = VENV / "bin" / "python"
 STAMP = VENV / "set-up.json"
 UV_LOCK = ROOT / "requirements-uv.lock"
 LOCKS = {"base": ROOT / "requirements.lock", "dev": ROOT / "requirements-dev.lock"}
+# What the tests start that no Python package brings: Debian's package, and the command by which it is recognised.
+DEBIAN = {
+    "nginx-light": "nginx",
+    "openssl": "openssl",
+    "prometheus": "promtool",
+    "strace": "strace",
+    "systemd": "systemd-analyze",
+}
 # The dev lock holds everything of the base lock, so an environment made from it serves both.
 ACCEPTED = {"base": ("base", "dev"), "dev": ("dev",)}
 
@@ -146,6 +154,27 @@ def set_up(lock: str) -> None:
     say(f"ready in {time.monotonic() - started:.0f} s")
 
 
+def has(command: str) -> bool:
+    """Say whether a command is there; an administrator's commands are, wherever `PATH` ends."""
+    return shutil.which(command, path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])) is not None
+
+
+def add_debian_packages() -> None:
+    """Install the servers and tools that the tests start, where this is Debian and we may; else those tests say so."""
+    missing = [package for package, command in DEBIAN.items() if not has(command)]
+    if not missing:
+        return
+    if not has("apt-get") or os.geteuid() != 0:
+        say(f"not here, and only root may install: {', '.join(missing)}; the tests that need one are skipped aloud")
+        return
+    say(f"installing from Debian, for the tests: {', '.join(missing)}")
+    # Run level 1 keeps the packages from starting their services: the tests start what they need themselves.
+    quiet = {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
+    install = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *missing]
+    if call(["apt-get", "update", "--quiet"], quiet=True) or call(install, quiet=True, env=quiet):
+        say("Debian's packages could not be installed; the tests that need one are skipped aloud")
+
+
 # --- verbs ------------------------------------------------------------------------------------------------------------
 
 
@@ -181,6 +210,7 @@ def lint(_: list[str]) -> int:
 def test(rest: list[str]) -> int:
     """Pass lint, types, house rules, tests, doctests, notebooks and documents; `--full` adds the long runs."""
     set_up("dev")
+    add_debian_packages()
     chosen = [word for word in rest if word != "--full"]
     if not chosen and (status := static_checks()):
         return status

@@ -74,6 +74,40 @@ def test_pip_takes_over_where_uv_cannot_be_had(run: ModuleType, monkeypatch: pyt
     assert "-e" in calls[2]
 
 
+@pytest.mark.parametrize(("uid", "is_installed"), [(0, True), (1000, False)])
+def test_debians_servers_are_installed_for_the_tests_by_root_alone_and_none_is_started(
+    run: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    uid: int,
+    is_installed: bool,
+) -> None:
+    calls: list[tuple[list[str], dict[str, str]]] = []
+
+    def remember(command: list[str], *, quiet: bool = False, env: dict[str, str] | None = None) -> int:
+        calls.append((command, env or {}))
+        return 0
+
+    monkeypatch.setattr(run, "call", remember)
+    monkeypatch.setattr(run, "has", lambda command: command not in {"nginx", "promtool"})
+    monkeypatch.setattr(run.os, "geteuid", lambda: uid)
+    run.add_debian_packages()
+    assert "nginx-light, prometheus" in capsys.readouterr().out
+    assert [command[:2] for command, _ in calls] == ([["apt-get", "update"], ["apt-get", "install"]] * is_installed)
+    if is_installed:
+        assert calls[1][0][-2:] == ["nginx-light", "prometheus"]
+        assert calls[1][1]["RUNLEVEL"] == "1"
+
+
+def test_where_all_of_debians_servers_are_nothing_is_asked_for(
+    run: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(run, "has", lambda command: True)
+    monkeypatch.setattr(run, "call", lambda *_, **__: pytest.fail("nothing is missing"))
+    run.add_debian_packages()
+    assert capsys.readouterr().out == ""
+
+
 @pytest.mark.parametrize("words", [["frob"], []])
 def test_an_unknown_verb_prints_the_verbs(words: list[str], root: Path) -> None:
     done = subprocess.run([sys.executable, root / "run.py", *words], capture_output=True, text=True, check=False)
