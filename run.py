@@ -170,7 +170,7 @@ def add_debian_packages() -> None:
     say(f"installing from Debian, for the tests: {', '.join(missing)}")
     # Run level 1 keeps the packages from starting their services: the tests start what they need themselves.
     quiet = {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
-    install = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *missing]
+    install: list[str | Path] = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *missing]
     if call(["apt-get", "update", "--quiet"], quiet=True) or call(install, quiet=True, env=quiet):
         say("Debian's packages could not be installed; the tests that need one are skipped aloud")
 

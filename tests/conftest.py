@@ -1,9 +1,12 @@
 """What every test may use: the long runs are chosen, and in CI a check that cannot run is a failure, not a skip."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.postgres import NoServerError, PostgresServer
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -34,3 +37,16 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):  
 def root() -> Path:
     """Give the project folder."""
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """Give a PostgreSQL server that runs; a test that stops it starts it again."""
+    try:
+        server = PostgresServer()
+    except NoServerError as reason:
+        pytest.skip(str(reason))
+    try:
+        yield server.start()
+    finally:
+        server.remove()
