@@ -6,6 +6,7 @@ because the store cannot be trusted any more (status 1, for systemd to start it 
 
 import fcntl
 import os
+import re
 import signal
 import socket
 import threading
@@ -19,6 +20,7 @@ from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import create_server
 from waitress.task import ErrorTask
+from waitress.utilities import BadRequest
 
 from collector.app import build_app
 from collector.door import LARGEST_BODY, LARGEST_HEADERS, Door, checks_of
@@ -47,6 +49,9 @@ LIMITS: dict[str, Any] = {
 }
 """Measured against 200 slow connections; waitress's own defaults let 100 idle ones stop it."""
 FIRST_SYSTEMD_SOCKET = 3
+_FOLDED = re.compile(rb"\r\n[ \t]")
+_CODING = re.compile(rb"\r\ntransfer-encoding:[ \t]*([^\r]*?)[ \t]*(?=\r)", re.IGNORECASE)
+_CONTROL = re.compile(r"[\0-\x20\x7f]")
 # Waitress gives requests in hand five seconds; ours need the writer's three at most.
 LAST_MOMENT = 10.0
 
@@ -169,12 +174,36 @@ def _end_process() -> None:
 
 
 class _Parser(HTTPRequestParser):  # type: ignore[misc]
-    """Waitress's parser, which leaves one ambiguity open that a proxy may read the other way."""
+    """Waitress's parser, without the readings that a proxy in front of it may not share.
+
+    Where two servers disagree about the end of a request, its rest becomes the beginning of somebody else's.
+    """
+
+    def received(self, data: bytes) -> int:
+        """Take what came; whatever it is, the request ends with an answer and not with an exception in the log."""
+        try:
+            consumed = int(super().received(data))
+        except ValueError:  # a length of thousands of digits, an address in brackets that is none
+            self.error = BadRequest("Malformed")
+            self.completed = True
+            consumed = len(data)
+        if self.completed:
+            # Nothing more is wanted of it: asked to go on, the client's next request would become part of this one.
+            self.expect_continue = False
+        return consumed
 
     def parse_header(self, header_plus: bytes) -> None:
+        """Take the head apart, or say why it has two readings."""
+        if _FOLDED.search(header_plus):
+            raise ParsingError("A header over two lines")
         super().parse_header(header_plus)
-        if self.chunked and "CONTENT_LENGTH" in self.headers:
-            raise ParsingError("Content-Length and Transfer-Encoding")
+        codings = [coding.lower() for coding in _CODING.findall(header_plus)]
+        if self.version not in {"1.0", "1.1"} or (self.version == "1.0" and codings):
+            raise ParsingError("A version of HTTP, or a coding in it, that is not spoken here")
+        if codings and (codings != [b"chunked"] or "CONTENT_LENGTH" in self.headers):
+            raise ParsingError("Transfer-Encoding is given twice, is empty, or has Content-Length beside it")
+        if _CONTROL.search(self.request_uri):
+            raise ParsingError("A control character in the target")
 
 
 def _channel(pulse: Pulse) -> type:

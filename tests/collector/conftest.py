@@ -151,14 +151,15 @@ class CollectorProcess:
     def get(self, fields: Mapping[str, str], headers: Mapping[str, str] | None = None) -> Answer:
         return self.request("GET", f"{PATH}?{urlencode(fields)}", b"", headers or self.provider.headers())
 
-    def raw(self, octets: bytes, timeout: float = 10) -> bytes:
-        """Send bytes as they are, and give everything that comes back until the other side is done."""
+    def raw(self, octets: bytes, timeout: float = 10, *, piece: int = 0) -> bytes:
+        """Send bytes as they are, at once or in pieces, and give what comes back until the other side is done."""
         with socket.create_connection(("127.0.0.1", self.port), timeout) as connection:
             received = b""
             # Who is refused before having sent everything may find the connection reset after the answer, or gone
             # altogether (ENOTCONN, which is no ConnectionError) by the time it wants to say that it is done.
             with suppress(OSError):
-                connection.sendall(octets)
+                for start in range(0, len(octets), piece or len(octets) or 1):
+                    connection.sendall(octets[start : start + piece] if piece else octets)
                 connection.shutdown(socket.SHUT_WR)
             with suppress(ConnectionError):
                 while part := connection.recv(65_536):

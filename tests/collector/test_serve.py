@@ -14,7 +14,7 @@ import time
 import urllib.request
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import closing
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -176,94 +176,6 @@ def test_after_an_input_output_error_it_answers_503_and_ends_for_a_restart(make_
     stored = {session for (session,) in collector.rows("SELECT session_id FROM callbacks")}
     assert stored == {f"s-{number}" for number in range(answers.count(200))}
     assert collector.post(Provider.fields("afterwards"), Provider().headers("99999")).status == 200
-
-
-WIRE = [
-    ("no length and no body", "POST {path} HTTP/1.1\r\nHost: x\r\n\r\n", b"", 403),
-    ("chunked", "POST {path} HTTP/1.1\r\nHost: x\r\n{signed}Transfer-Encoding: chunked\r\n\r\n", b"CHUNKED", 200),
-    ("chunked, over the limit", "POST {path} HTTP/1.1\r\n{signed}Transfer-Encoding: chunked\r\n\r\n", b"LARGE", 413),
-    ("a length over the limit", "POST {path} HTTP/1.1\r\n{signed}Content-Length: 1048576\r\n\r\n", b"", 413),
-    ("headers over the limit", "POST {path} HTTP/1.1\r\nX: " + "x" * 16_384 + "\r\n\r\n", b"", 431),
-    ("many headers over the limit", "POST {path} HTTP/1.1\r\n" + "X: y\r\n" * 3_000 + "\r\n", b"", 431),
-    ("a long URL", "GET {path}?" + "x" * 20_000 + " HTTP/1.1\r\n\r\n", b"", 431),
-    ("two lengths", "POST {path} HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", b"ab", 400),
-    (
-        "length and chunks",
-        "POST {path} HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
-        b"0\r\n\r\n",
-        400,
-    ),
-    ("a length that is none", "POST {path} HTTP/1.1\r\nContent-Length: -1\r\n\r\n", b"", 400),
-    ("an unknown coding", "POST {path} HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", b"", 501),
-    (
-        "two hosts",
-        "POST {path} HTTP/1.1\r\nHost: a\r\nHost: b\r\n{signed}Content-Length: 13\r\n\r\n",
-        b"SessionUUID=x",
-        200,
-    ),
-    ("no host", "POST {path} HTTP/1.1\r\n{signed}Content-Length: 13\r\n\r\n", b"SessionUUID=x", 200),
-    (
-        "an absolute target",
-        "POST http://else.example{path} HTTP/1.1\r\n{signed}Content-Length: 13\r\n\r\n",
-        b"SessionUUID=x",
-        200,
-    ),
-    ("an absolute target without a path", "GET http://else.example HTTP/1.1\r\n\r\n", b"", 404),
-    (
-        "a signature given twice",
-        "POST {path} HTTP/1.1\r\n{signed}{signed}Content-Length: 13\r\n\r\n",
-        b"SessionUUID=x",
-        403,
-    ),
-    ("a doubled slash", "POST /{path} HTTP/1.1\r\n{signed}\r\n", b"", 404),
-    ("HEAD", "HEAD {path} HTTP/1.1\r\n\r\n", b"", 405),
-    ("a method nobody knows", "BREW {path} HTTP/1.1\r\n\r\n", b"", 405),
-    ("a small method", "post {path} HTTP/1.1\r\n\r\n", b"", 400),
-    ("no HTTP at all", "hello\r\n\r\n", b"", 400),
-    ("a bare line feed in a header", "POST {path} HTTP/1.1\r\nX: a\nY: b\r\n\r\n", b"", 400),
-    ("an old version", "GET {path}?SessionUUID=x HTTP/1.0\r\n{signed}\r\n", b"", 200),
-]
-
-
-def test_every_way_of_writing_a_request_has_its_one_answer(collector_process: CollectorProcess) -> None:
-    bodies = {
-        b"CHUNKED": b"d\r\nSessionUUID=x\r\n0\r\n\r\n",
-        b"LARGE": b"fff0\r\n" + b"x" * 0xFFF0 + b"\r\n" + b"ff\r\n" + b"x" * 255 + b"\r\n0\r\n\r\n",
-    }
-    answers: dict[str, tuple[int, int]] = {}
-    for name, head, body, wanted in WIRE:
-        signed = "".join(f"{key}: {value}\r\n" for key, value in collector_process.provider.headers().items())
-        octets = head.replace("{path}", PATH).replace("{signed}", signed).encode() + bodies.get(body, body)
-        received = collector_process.raw(octets)
-        status = int(received.split(b" ", 2)[1])
-        answers[name] = (status, wanted)
-        if status != 200:
-            assert b"Content-Type: application/problem+json" in received, name
-            assert b"else.example" not in received
-    assert {name: status for name, (status, _) in answers.items()} == {
-        name: want for name, (_, want) in answers.items()
-    }
-    assert collector_process.rows("SELECT DISTINCT session_id FROM callbacks") == [("x",)]
-    # One arrival for each 200, and not one of a request that was cut short.
-    assert collector_process.rows("SELECT count(*) FROM callbacks") == [(sum(want == 200 for *_, want in WIRE),)]
-
-
-def test_slow_and_idle_clients_do_not_stop_it(collector_process: CollectorProcess) -> None:
-    beginnings = [b"", b"POST ", f"POST {PATH} HTTP/1.1\r\nContent-Length: 100\r\n\r\nSess".encode()]
-    with ExitStack() as stack:
-        for number in range(200):
-            client = stack.enter_context(socket.create_connection(("127.0.0.1", collector_process.port), 10))
-            client.sendall(beginnings[number % 3])
-        honest = [collector_process.post(Provider.fields(f"s-{n}"), Provider().headers(f"{n}")) for n in range(8)]
-    assert [answer.status for answer in honest] == [200] * 8
-
-
-def test_a_request_cut_short_stores_nothing(collector_process: CollectorProcess) -> None:
-    signed = "".join(f"{key}: {value}\r\n" for key, value in collector_process.provider.headers().items())
-    octets = f"POST {PATH} HTTP/1.1\r\n{signed}Content-Length: 50\r\n\r\nSessionUUID=x&Chan".encode()
-    assert collector_process.raw(octets) == b""
-    assert collector_process.post(Provider.fields("whole"), Provider().headers("2")).status == 200
-    assert collector_process.rows("SELECT session_id FROM callbacks") == [("whole",)]
 
 
 def test_a_socket_that_systemd_opened_is_served_and_survives_a_restart(make_collector: Make) -> None:
