@@ -64,7 +64,7 @@ class Settings:
     peppers
         Secrets that make keys of numbers, oldest first: the last one keys recipients.
     v3
-        What becomes of a request whose V2 signature is genuine and whose V3 signature is not.
+        What becomes of a request whose V2 signature is genuine and whose V3 signature is not, or is missing.
     verification_secrets
         What applications sign their reports with; none means that no report is taken.
     """
