@@ -153,7 +153,7 @@ class Door:
         except wire.Unreadable as odd:
             return None, odd.reason
         except Exception as error:  # noqa: BLE001 - our own mistake must not lose what the provider sent once
-            log.error("reading_failed", extra={"error": type(error).__name__})
+            log.error("reading_failed", exc_info=error)
             return None, "our_mistake"
         return {
             "arrival_id": wire.arrival_id(request.received_at, proof.nonces, digest),

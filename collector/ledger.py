@@ -123,7 +123,7 @@ class Ledger:
             except Exception as error:
                 if not _is_of_a_row(error):
                     raise
-                log.error("row_failed", extra={"error": type(error).__name__})
+                log.error("row_failed", exc_info=error)
         return None
 
     def _record(self, connection: Connection, arrivals: Sequence[Arrival]) -> list[Outcome]:

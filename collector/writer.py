@@ -170,7 +170,7 @@ class Writer:
                 while self._turn(connection):
                     pass
         except Exception as error:  # noqa: BLE001 - whatever it was, a process without a writer must not go on answering
-            log.error("writer_died", extra={"error": type(error).__name__, "why": _reason(error)})
+            log.error("writer_died", exc_info=error, extra={"why": _reason(error)})
         with self._state:
             self._is_dead = not self._is_stopping
             left = [*self._in_flight, *self._waiting]
