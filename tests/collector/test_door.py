@@ -9,8 +9,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from collector import recipient, wire
 from collector.door import Door, Request, checks_of, hashed, refusal
@@ -256,31 +254,3 @@ def test_reports_of_the_application_come_through_the_same_door() -> None:
     headers = {"X-Signature": "sha256=" + hmac.new(SECRET, body, hashlib.sha256).hexdigest()}
     found = door().open(request(path="/verifications", headers=headers, body=body))
     assert found == Verification("s-1", NOON, NOON)
-
-
-@given(
-    method=st.sampled_from(["GET", "POST"]),
-    query=st.text(st.characters(max_codepoint=255), max_size=200),
-    body=st.binary(max_size=400),
-    headers=st.dictionaries(st.text(max_size=20), st.text(max_size=60), max_size=4).filter(
-        lambda headers: not any(name.lower().startswith("x-plivo") for name in headers)
-    ),
-    is_signed=st.booleans(),
-)
-def test_no_request_whatever_makes_the_door_fail(
-    method: str, query: str, body: bytes, headers: dict[str, str], is_signed: bool
-) -> None:
-    made = request(method=method, query=query, body=body, headers=headers | (signed() if is_signed else {}))
-    if not is_signed:
-        assert refused(made)[0] == 403
-        return
-    if made_too_long(made):
-        assert refused(made)[:2] == (431, "headers_too_large")
-        return
-    arrival = opened(made)
-    assert (arrival.row is None) == bool(arrival.reason)
-    assert arrival.reason != "our_mistake"
-
-
-def made_too_long(made: Request) -> bool:
-    return sum(len(name) + len(value) for name, value in made.headers) + len(made.query) > 16_000

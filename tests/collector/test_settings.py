@@ -3,8 +3,6 @@
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from collector.errors import CollectorError
 from collector.settings import DEFAULT_DATABASE_URL, NAMES, Settings, listen_fds
@@ -132,22 +130,6 @@ def test_printing_settings_shows_no_secret() -> None:
         assert not [secret for secret in hidden if secret in shown]
         assert "2 tokens" in shown
         assert "https://callbacks.example" in shown
-
-
-@settings(deadline=None)
-@given(st.sampled_from(sorted(NAMES)), st.text(min_size=4, max_size=50), st.sampled_from(["{}", "{},{}", "x,{}"]))
-def test_whatever_is_given_is_read_or_refused_in_a_sentence_that_does_not_repeat_it(
-    name: str, value: str, form: str
-) -> None:
-    marked = "Qz7" + value
-    try:
-        Settings.read({**ENOUGH, name: form.format(marked, marked)})
-    except CollectorError as refused:
-        sentence = str(refused)
-    else:
-        return
-    assert "Qz7" not in sentence
-    assert "\n" not in sentence
 
 
 # --- sockets from systemd --------------------------------------------------------------------------------------------

@@ -14,7 +14,6 @@ from collector.wire import (
     KNOWN,
     LONGEST_VALUE,
     MOST_FIELDS,
-    UNREADABLE,
     Params,
     Reading,
     Unreadable,
@@ -280,18 +279,6 @@ def test_a_form_alone_is_refused_for_the_same_reasons() -> None:
         with pytest.raises(Unreadable) as refused:
             parse_form(raw)
         assert refused.value.reason == expected
-
-
-@settings(deadline=None, max_examples=300)
-@given(st.binary(max_size=80), st.booleans())
-def test_any_body_is_read_or_refused_for_a_known_reason(raw: bytes, whole: bool) -> None:
-    form = urlencode(CALLBACK).encode() + b"&" + raw if whole else raw
-    told = ""
-    try:
-        read([("body", *pair) for pair in pairs(form)], carrier="body")
-    except Unreadable as refused:
-        told = str(refused)
-    assert told in {"", *UNREADABLE}
 
 
 # --- recognising content ---------------------------------------------------------------------------------------------
