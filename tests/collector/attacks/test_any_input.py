@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,7 +17,7 @@ from collector.items import Arrival, Verification
 from collector.replay import BadLine, Down
 from collector.settings import NAMES, Settings
 from collector.signature import verify
-from tests.collector.attacks.tools import OTHER_PATH, OTHER_URL, V2, V2_NONCE, V3, V3_NONCE, mac
+from tests.collector.attacks.tools import OTHER_PATH, OTHER_URL, V2, V2_NONCE, V3, V3_NONCE, mac, outcome
 from tests.collector.conftest import PATH, PEPPER, SECRET, TOKEN, URL, Provider
 
 NOON = 1_788_264_000_000_000
@@ -30,16 +30,6 @@ SETTINGS = Settings(
     verification_secrets=(SECRET.encode(),),
 )
 DOOR = Door(SETTINGS, recipient.key_id(PEPPER.encode()))
-
-
-def outcome(call: Callable[[], Any]) -> Any:
-    """Give what a reader returns, or the one kind of refusal it has; anything else is raised."""
-    try:
-        return call()
-    except (Refused, wire.Unreadable, BadLine, CollectorError) as refused:
-        return refused
-
-
 any_text = st.text(st.characters(exclude_categories=()), max_size=40)  # lone surrogates too
 octets = st.binary(max_size=200)
 # Bytes that mean something to one of the readers, in any order.

@@ -4,9 +4,12 @@ import base64
 import hashlib
 import hmac
 import itertools
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
+from collector.errors import CollectorError, Refused
+from collector.replay import BadLine
+from collector.wire import Unreadable
 from tests.collector.conftest import PATH, TOKEN, URL, CollectorProcess
 
 OTHER_PATH = "/callbacks/plivo/former"
@@ -48,6 +51,14 @@ def written(headers: Headers = (), body: str = "", *, method: str = "POST", wher
     if body:
         lines.append(f"Content-Length: {len(body)}")
     return "\r\n".join([*lines, "", body]).encode("latin-1")
+
+
+def outcome(call: Callable[[], Any]) -> Any:
+    """Give what a reader returns, or the one kind of refusal it has; anything else is raised."""
+    try:
+        return call()
+    except (Refused, Unreadable, BadLine, CollectorError) as refused:
+        return refused
 
 
 class Answer(NamedTuple):
