@@ -227,4 +227,4 @@ def test_after_any_sequence_the_store_holds_what_the_rule_says() -> None:
 
 @pytest.mark.full
 def test_after_many_long_sequences_it_does_so_too() -> None:
-    run_state_machine_as_test(Machine, settings=settings(SHORT, max_examples=300, stateful_step_count=50))
+    run_state_machine_as_test(Machine, settings=settings(SHORT, max_examples=150, stateful_step_count=50))

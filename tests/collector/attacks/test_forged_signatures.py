@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 import pytest
 
+from tests.collector.attacks.conftest import MakeTarget
 from tests.collector.attacks.tools import (
     FORM,
     OTHER_PATH,
@@ -378,6 +379,30 @@ def test_under_v3_no_bit_of_the_body_may_be_another(target: Target, refusal: Ans
     assert {other: answer for other, answer in found.items() if answer != refusal} == {}
     assert target.stored() == before
     assert target.ask(written(headers, body)).status == 200
+
+
+# --- two tokens -------------------------------------------------------------------------------------------------------
+
+
+def test_where_a_main_token_is_configured_each_token_proves_its_own_headers_only(make_target: MakeTarget) -> None:
+    both = make_target(PLIVO_MAIN_AUTH_TOKEN=MAIN_TOKEN).start()
+    refusal = both.ask(written([FORM], BODY))
+    nonce = fresh()
+    texts = {"V2": URL + nonce, "V3": f"{URL}?{V3_BODY}.{nonce}"}
+    swapped = [
+        [(f"X-Plivo-Signature-{prefix}{family}", mac(text, token)), (f"X-Plivo-Signature-{family}-Nonce", nonce)]
+        for family, text in texts.items()
+        for prefix, token in (("", MAIN_TOKEN), ("Ma-", TOKEN), ("Ma-", ""), ("MA_", MAIN_TOKEN), ("Main-", MAIN_TOKEN))
+    ]
+    assert {both.ask(written([FORM, *headers], BODY)) for headers in swapped} == {refusal}
+    assert both.stored() == (0, 0)
+    genuine = [
+        [(f"X-Plivo-Signature-Ma-{family}", mac(text, MAIN_TOKEN)), (f"X-Plivo-Signature-{family}-Nonce", nonce)]
+        for family, text in texts.items()
+    ]
+    for headers in (*genuine, genuine[0] + genuine[1]):
+        assert both.ask(written([FORM, *headers], BODY)).status == 200
+    assert both.rows("SELECT proof FROM callbacks") == [("v2-ma",), ("v3-ma",), ("v2-ma+v3-ma",)]
 
 
 # --- what is required of V3 ------------------------------------------------------------------------------------------
