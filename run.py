@@ -233,16 +233,16 @@ def lab(rest: list[str]) -> int:
 
 
 def bench(rest: list[str]) -> int:
-    """Run the benchmarks, or the named ones; each prints ratios measured within its own run."""
+    """Run the benchmarks, or the named ones (then their options); each prints ratios measured within its own run."""
     set_up("dev")
-    names = rest or sorted(path.stem for path in (ROOT / "bench").glob("[!_]*.py"))
+    there = sorted(path.stem for path in (ROOT / "bench").glob("[!_]*.py"))
+    options_from = next((place for place, word in enumerate(rest) if word.startswith("-")), len(rest))
+    names, options = [name.removesuffix(".py") for name in rest[:options_from]] or there, rest[options_from:]
     for name in names:
-        script = ROOT / "bench" / f"{name.removesuffix('.py')}.py"
-        if not script.exists():
-            there = ", ".join(sorted(path.stem for path in (ROOT / "bench").glob("[!_]*.py")))
-            raise StopError(f"there is no benchmark {name!r}; there are: {there}.")
-        say(f"bench/{script.name}")
-        if status := call([PYTHON, script]):
+        if name not in there:
+            raise StopError(f"there is no benchmark {name!r}; there are: {', '.join(there)}.")
+        say(f"bench/{name}.py")
+        if status := call([PYTHON, "-m", f"bench.{name}", *options]):
             return status
     return 0
 
