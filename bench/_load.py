@@ -83,13 +83,13 @@ def cpu_seconds(pid: int) -> float:
     return time.clock_gettime((~pid << 3) | 2)
 
 
-def drive(port: int, made: Sequence[bytes], connections: int, pids: Sequence[int] = ()) -> Round:
-    """Send every request once over so many kept connections, and time each answer."""
+def drive(ports: Sequence[int], made: Sequence[bytes], connections: int, pids: Sequence[int] = ()) -> Round:
+    """Send every request once over so many kept connections, shared out evenly, and time each answer."""
     poll = select.epoll()
     open_now: dict[int, socket.socket] = {}
     try:
-        for _ in range(min(connections, len(made))):
-            connection = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+        for number in range(min(connections, len(made))):
+            connection = socket.create_connection(("127.0.0.1", ports[number % len(ports)]), timeout=PATIENCE)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             poll.register(connection.fileno(), select.EPOLLIN)
             open_now[connection.fileno()] = connection

@@ -106,7 +106,7 @@ def in_turn(
         for kind, server in servers.items():
             made = requests(requests_each, token, sent)
             sent += requests_each
-            one = drive(server.port, made, connections, server.pids())
+            one = drive([server.port], made, connections, server.pids())
             if number:
                 found[kind].append(one)
         print(f"  round {number} of {rounds}" if number else "  warm", file=sys.stderr, flush=True)
