@@ -11,7 +11,7 @@ import secrets
 import tempfile
 from pathlib import Path
 
-from bench._servers import APPEND, GUIDE, NOTHING, in_turn, machine, running, table
+from bench._servers import APPEND, GUIDE, NOTHING, end_politely, in_turn, machine, running, table
 
 NOTES = {
     APPEND: "WAL, synchronous=FULL, one commit for what gathered. After a 200 neither a kill nor a power cut loses it.",
@@ -27,6 +27,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--connections", type=int, default=32)
     given = parser.parse_args()
+    end_politely()
     token = secrets.token_hex(20)
     with (
         tempfile.TemporaryDirectory() as folder,

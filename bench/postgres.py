@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 from bench._load import Round, drive, requests
-from bench._servers import machine, table
+from bench._servers import end_politely, machine, table
 from bench.size import collector
 from tests.postgres import PostgresServer
 
@@ -24,6 +24,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--connections", type=int, default=32)
     given = parser.parse_args()
+    end_politely()
     token, pepper = secrets.token_hex(20), secrets.token_hex(32)
     server = PostgresServer()
     with contextlib.ExitStack() as stack:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench._load import URL, cpu_seconds, drive, requests
-from bench._servers import ROOT, machine
+from bench._servers import ROOT, end_politely, machine
 
 PARTS = 10
 
@@ -84,6 +84,7 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--postgres", action="store_true", help="also with a PostgreSQL, started for the run")
     given = parser.parse_args()
+    end_politely()
     print(f"{machine()}, {given.callbacks:,} callbacks over {given.connections} connections")
     with tempfile.TemporaryDirectory() as name:
         measure("SQLite", Path(name), f"sqlite:///{Path(name) / 'store.db'}", given)

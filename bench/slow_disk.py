@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from bench._servers import ALONE, APPEND, ROOT, in_turn, machine, running, table
+from bench._servers import ALONE, APPEND, ROOT, end_politely, in_turn, machine, running, table
 
 
 def slow_library(folder: Path) -> Path:
@@ -33,6 +33,7 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--added-ms", type=float, default=5.0)
     given = parser.parse_args()
+    end_politely()
     token = secrets.token_hex(20)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
