@@ -155,7 +155,7 @@ def _serve(kind: str, place: Path, token: str) -> None:
     from collector.items import Item, Outcome
     from collector.pulse import Pulse
     from collector.routes import now
-    from collector.serve import listen
+    from collector.serve import listen, settle_on_one_core
     from collector.settings import Settings
 
     class Nothing:
@@ -173,6 +173,8 @@ def _serve(kind: str, place: Path, token: str) -> None:
         port=0,
     )
     logs.to_standard_error(logging.CRITICAL)
+    # As `collector.serve` does; all on the same core, because they are driven in turn.
+    settle_on_one_core(1)
     pulse = Pulse("bench", now)
     door = Door(settings, next(iter(checks_of(settings))))
     if kind == NOTHING:

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import os
 import signal
 import socket
 import sqlite3
@@ -298,3 +299,37 @@ def test_the_settings_of_the_server_are_those_that_were_measured() -> None:
     }
     assert kept.items() <= LIMITS.items()
     assert 16 <= LIMITS["threads"] <= 32
+
+
+def cores_of(process: int) -> set[frozenset[int]]:
+    """Give the sets of cores on which the threads of a process may run."""
+    return {frozenset(os.sched_getaffinity(int(task.name))) for task in Path(f"/proc/{process}/task").iterdir()}
+
+
+def test_all_threads_stay_on_one_core_and_neighbouring_ports_take_different_ones(
+    make_collector: Callable[..., CollectorProcess],
+) -> None:
+    if len(os.sched_getaffinity(0)) < 2 or len(os.sched_getaffinity(0)) < (os.cpu_count() or 1):
+        pytest.skip("these tests may not use every core, so there is nothing to choose")
+    running = make_collector().start()
+    running.post(Provider.fields())
+    threads = cores_of(running.process.pid)
+    assert len(threads) == 1
+    assert len(next(iter(threads))) == 1
+    first, second = (chosen(f"serve.settle_on_one_core({port})") for port in (8000, 8001))
+    assert len(first) == len(second) == 1
+    assert first != second
+
+
+def test_who_chose_cores_for_the_collector_is_left_to_know_better() -> None:
+    given = os.sched_getaffinity(0)
+    assert chosen(f"os.cpu_count = lambda: {len(given) + 1}; serve.settle_on_one_core(0)") == given
+
+
+def chosen(code: str) -> set[int]:
+    """Run this in a process of its own, and give the cores it may use afterwards."""
+    words = f"import os; from collector import serve; {code}; print(sorted(os.sched_getaffinity(0)))"
+    done = subprocess.run(
+        [sys.executable, "-c", words], capture_output=True, text=True, check=True, timeout=60, env=clean_environment()
+    )
+    return set(json.loads(done.stdout))
