@@ -123,7 +123,7 @@ def table(rounds: Mapping[str, Sequence[Round]], notes: Mapping[str, str] | None
     """Write medians over the rounds, each compared with the first kind: ratios are taken within a round."""
     base = next(iter(rounds.values()))
     lines = [
-        f"{'':<26}{'throughput':>11}{'CPU':>7}{'requests/s':>12}{'median ms':>11}{'p99 ms':>9}{'CPU µs':>9}{'503':>6}"
+        f"{'':<26}{'throughput':>11}{'CPU':>7}{'requests/s':>12}{'median ms':>11}{'p99 ms':>9}{'CPU µs':>9}{'5xx':>6}"
     ]
     for kind, found in rounds.items():
         pairs = list(zip(found, base, strict=True))

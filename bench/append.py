@@ -23,7 +23,7 @@ NOTES = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--requests", type=int, default=1_500, help="in each round")
+    parser.add_argument("--requests", type=int, default=1_000, help="in each round")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--connections", type=int, default=32)
     given = parser.parse_args()
