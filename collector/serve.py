@@ -72,7 +72,6 @@ def serve(settings: Settings) -> int:
     CollectorError
         If it cannot begin: the store, a pepper, a port, another server on the same store.
     """
-    settle_on_one_core(settings.port or os.getpid())
     with ExitStack() as stack:
         stack.enter_context(sole_server(settings.database_url))
         engine = writer_engine(settings.database_url)
@@ -85,6 +84,8 @@ def serve(settings: Settings) -> int:
         def trouble() -> str:
             return writer.trouble() or ("" if has_space(settings.database_url) else "space")
 
+        # Before the first thread, because each inherits it.
+        settle_on_one_core(settings.port or os.getpid())
         server = listen(build_app(Door(settings, oldest), writer, pulse, trouble), settings, pulse)
         if settings.metrics_port is not None:
             from collector.metrics import watch
