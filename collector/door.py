@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from collector import form, recipient, signature, verifications, wire
+from collector import form, probe, recipient, signature, verifications, wire
 from collector.errors import Refused
 from collector.items import Arrival, Nonce, Outcome, Raw, Verification
 from collector.logs import log
+from collector.probe import Probe, Seen
 from collector.settings import Settings
 
 LARGEST_BODY = 65_536
@@ -76,13 +77,13 @@ class Door:
         self._recipient_key_id = recipient.key_id(self._recipient_pepper)
         self.urls = _urls_by_path(settings, knows_public_paths=knows_public_paths)
 
-    def open(self, request: Request) -> Arrival | Verification:
+    def open(self, request: Request) -> Arrival | Verification | Probe:
         """Decide about one request.
 
         Returns
         -------
-        Arrival or Verification
-            What the store is to be given; an arrival without a row is one for quarantine.
+        Arrival, Verification or Probe
+            What the store is to be given; an arrival without a row is one for quarantine. A probe is only answered.
 
         Raises
         ------
@@ -100,7 +101,7 @@ class Door:
             raise Refused(405, "method", "This path takes POST and GET.")
         return self._callback(request, urls)
 
-    def _callback(self, request: Request, urls: Sequence[str]) -> Arrival:
+    def _callback(self, request: Request, urls: Sequence[str]) -> Arrival | Probe:
         is_post = request.method == "POST"
         body = form.pairs(request.body) if is_post else []
         proof = signature.verify(
@@ -115,11 +116,15 @@ class Door:
         )
         if not self._accepts_unproved:
             self._need(proof)
+        if probe.is_marked(proof.nonces):
+            return self._probe(request, proof)
         params = [("body", name, value) for name, value in body]
         if request.query:
             params += [("query", name, value) for name, value in form.pairs(form.query_octets(request.query))]
         digest = wire.digest(params, self._digest_pepper)
         row, reason = self._read(request, params, proof, digest, is_post=is_post)
+        if row is not None and row["session_id"] == probe.NIL:
+            return self._probe(request, proof)
         if row is None and not proof:
             # Quarantine is for what was proved: anybody could fill it otherwise.
             raise Refused(403, "signature", _NOT_PROVED)
@@ -133,6 +138,11 @@ class Door:
             reason=reason,
             has_unproved_v3=bool(proof) and proof.v3_unproved,
         )
+
+    def _probe(self, request: Request, proof: signature.Proof) -> Probe:
+        nonce = next((nonce for _, nonce in proof.nonces), "")
+        seen = Seen(request.method, request.path, request.query, request.body)
+        return Probe(probe.echo(self._recipient_pepper, nonce, seen))
 
     def _need(self, proof: signature.Proof) -> None:
         if not proof:

@@ -22,6 +22,7 @@ from collector.door import Door, Request, checks_of, refusal
 from collector.errors import CollectorError, Refused
 from collector.items import Arrival, Item, Outcome
 from collector.ledger import Ledger
+from collector.probe import Probe
 from collector.pulse import KINDS, MINUTE, Counts
 from collector.settings import Settings
 from collector.store import accept_peppers, initialise, insert_new, said_plainly, writer_engine
@@ -65,6 +66,8 @@ class Replayed:
         yield "lines", self.lines
         for name in ("accepted", "repeated", "quarantined", "known", "verification"):
             yield name, self.outcomes[name]
+        if self.outcomes["probe"]:
+            yield "probes of doctor, not stored", self.outcomes["probe"]
         yield "refused", self.refused.total()
         for reason, count in sorted(self.refused.items()):
             yield f"refused: {reason}", count
@@ -141,9 +144,14 @@ class Replay:
             return
         self.result.saw(parsed.received_at)
         try:
-            self._waiting.append(self._door.open(parsed))
+            opened = self._door.open(parsed)
         except Refused as refused:
             self.result.refuse(parsed.received_at, refused.reason)
+            return
+        if isinstance(opened, Probe):
+            self.result.outcomes["probe"] += 1
+        else:
+            self._waiting.append(opened)
 
     def _store(self, connection: Connection) -> None:
         """Write what waits, with its minutes, in one transaction."""

@@ -19,6 +19,7 @@ from collector.door import Door, Request
 from collector.errors import Refused
 from collector.items import Item, Outcome
 from collector.logs import log
+from collector.probe import HEADER, Probe
 from collector.pulse import MINUTE, Pulse
 
 RETRY_AFTER = "5"
@@ -101,11 +102,21 @@ class Routes:
 
     def receive(self, found: Request) -> Response:
         """Take a callback or an application's report; 200 only when it is in the store."""
-        outcome = self._store.append(self._door.open(found))
+        opened = self._door.open(found)
+        if isinstance(opened, Probe):
+            return self.probed(opened)
+        outcome = self._store.append(opened)
         if refusal := door.refusal(outcome):
             raise refusal
         # Without a body: the server sends head and body in two packets, and nobody reads this one.
         return _plain(200, "")
+
+    def probed(self, probe: Probe) -> Response:
+        """Answer `collector doctor`: how its request arrived, and whether a callback would be taken now."""
+        self._pulse.count("probe")
+        answer = _plain(200, f"{self._trouble() or 'ok'}\n")
+        answer.headers[HEADER] = probe.echo
+        return answer
 
     def healthz(self) -> Response:
         """Say that the process lives."""
