@@ -28,9 +28,10 @@ from collector.door import LARGEST_BODY, LARGEST_HEADERS, Door, checks_of
 from collector.engines import has_space, sqlite_file, writer_engine
 from collector.errors import CollectorError
 from collector.logs import log
+from collector.notify import Notify
 from collector.pulse import Pulse
 from collector.routes import now, problem, problem_headers
-from collector.settings import Settings, listen_fds
+from collector.settings import Settings, listen_fds, service_manager
 from collector.store import accept_peppers, initialise
 from collector.writer import Writer
 
@@ -79,20 +80,22 @@ def serve(settings: Settings) -> int:
         initialise(engine)
         oldest = accept_peppers(engine, checks_of(settings))
         pulse = Pulse(name_of(settings), now)
-        writer = Writer(engine, pulse, died=_end_process)
+        notify = Notify(*service_manager())
+        writer = Writer(engine, pulse, died=_end_process, alive=notify.alive)
 
         def trouble() -> str:
             return writer.trouble() or ("" if has_space(settings.database_url) else "space")
 
-        # Before the first thread, because each inherits it.
+        if settings.metrics_port is not None:
+            from collector.metrics import Scrape, watch
+
+            figures = Scrape(pulse, writer, trouble, url=settings.database_url, started_at=now())
+            stack.callback(watch(settings.metrics_port, figures).close)
+        # Before the threads that take requests, because each inherits it.
         settle_on_one_core(settings.port or os.getpid())
         server = listen(build_app(Door(settings, oldest), writer, pulse, trouble), settings, pulse)
-        if settings.metrics_port is not None:
-            from collector.metrics import watch
-
-            stack.callback(watch(settings.metrics_port, pulse, writer, trouble).close)
         writer.start()
-        _run(server, writer)
+        _run(server, writer, notify)
     log.info("ended", extra={"because": "the store failed" if writer.is_dead else "it was asked to"})
     return 1 if writer.is_dead else 0
 
@@ -165,7 +168,7 @@ def listen(app: Flask, settings: Settings, pulse: Pulse) -> Any:
     return server
 
 
-def _run(server: Any, writer: Writer) -> None:
+def _run(server: Any, writer: Writer, notify: Notify) -> None:
     """Serve until a signal; then answer what is in hand, and let the writer finish."""
 
     def end(_number: int, _frame: FrameType | None) -> None:
@@ -178,10 +181,13 @@ def _run(server: Any, writer: Writer) -> None:
     gc.freeze()
     try:
         signal.signal(signal.SIGTERM, end)
+        # The socket listens already: whoever comes from now on is answered.
+        notify("READY=1")
         server.run()
     except (SystemExit, KeyboardInterrupt):
         pass
     finally:
+        notify("STOPPING=1")
         server.close()
         if not writer.stop(LAST_MOMENT):
             log.error("writer_stuck")

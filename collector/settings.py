@@ -165,6 +165,17 @@ def listen_fds(environ: Mapping[str, str] | None = None, pid: int | None = None)
     return int(count)
 
 
+def service_manager(
+    environ: Mapping[str, str] | None = None, pid: int | None = None
+) -> tuple[str | None, float | None]:
+    """Find where systemd wants to be told how this process does, and within how many seconds again and again."""
+    given = os.environ if environ is None else environ
+    microseconds, owner = given.get("WATCHDOG_USEC", ""), given.get("WATCHDOG_PID", "")
+    is_watched = microseconds.isascii() and microseconds.isdigit() and int(microseconds) > 0
+    is_watched &= owner in {"", str(os.getpid() if pid is None else pid)}
+    return given.get("NOTIFY_SOCKET") or None, int(microseconds) / 1e6 if is_watched else None
+
+
 def _gather(environ: Mapping[str, str], env_file: Path | None) -> Callable[[str], tuple[str, str | None]]:
     """Collect what was given; asked for a setting, the result answers with its name and its text."""
     lines = envfile.read(env_file, NAMES) if env_file is not None else {}

@@ -76,6 +76,8 @@ class Writer:
         What becomes of each arrival.
     died
         Called once from the thread when it ends without having been asked to: the process should then exit.
+    alive
+        Called from the thread each time it has got round, also when it failed to write: one that hangs is silent.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class Writer:
         *,
         rules: Ledger | None = None,
         died: Callable[[], None] = lambda: None,
+        alive: Callable[[], None] = lambda: None,
         patience: float = PATIENCE,
         overload: float = OVERLOAD,
         tick: float = TICK,
@@ -93,6 +96,7 @@ class Writer:
         self._pulse = minutes
         self._rules = rules or Ledger()
         self._died = died
+        self._alive = alive
         self._patience = patience
         self._overload = overload
         self._tick = tick
@@ -105,6 +109,7 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self.commits = [0] * (len(COMMIT_BOUNDS) + 1)
         self.commit_seconds = 0.0
+        self.committed_at = time.monotonic()
 
     def start(self) -> None:
         """Start writing."""
@@ -148,6 +153,13 @@ class Writer:
         """The number of rows no commit has begun with."""
         return len(self._waiting)
 
+    @property
+    def oldest_seconds(self) -> float:
+        """How long the oldest row that is in no commit yet has been here; 0 if there is none."""
+        with self._state:
+            oldest = next(iter(self._in_flight or self._waiting), None)
+        return time.monotonic() - oldest.since if oldest else 0.0
+
     def trouble(self) -> str:
         """Say in one word why nothing should be sent here now; empty if all is well."""
         with self._state:
@@ -168,7 +180,7 @@ class Writer:
         try:
             with self._engine.connect() as connection:
                 while self._turn(connection):
-                    pass
+                    self._alive()
         except Exception as error:  # noqa: BLE001 - whatever it was, a process without a writer must not go on answering
             log.error("writer_died", exc_info=error, extra={"why": _reason(error)})
         with self._state:
@@ -207,6 +219,7 @@ class Writer:
                 lambda _: pulse.write(connection, self._pulse.collector, minutes),
             )
             self._is_failing = False
+            self.committed_at = time.monotonic()
         except DBAPIError as error:
             failure = error
             outcomes = [None] * len(tickets)

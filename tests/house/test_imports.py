@@ -20,6 +20,7 @@ COLLECTOR = {
     "form": set[str](),
     "logs": set[str](),
     "moments": set[str](),
+    "notify": set[str](),
     "probe": {"form"},
     "signature": {"form"},
     "values": {"errors", "signature"},
