@@ -102,6 +102,33 @@ def replay(capture: BinaryIO, env_file: Path | None, *, accept_unproved: bool) -
 
 @main.command()
 @env_file
+@click.option("--no-request", is_flag=True, help="Send nothing through the public URL.")
+@click.option("--insecure", is_flag=True, help="Take whatever certificate the proxy shows.")
+@click.option(
+    "--ca-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Trust the certificates of this CA too.",
+)
+@click.pass_context
+def doctor(
+    ctx: click.Context, env_file: Path | None, ca_file: Path | None, *, no_request: bool, insecure: bool
+) -> None:
+    """Look at settings, secrets, store, disk, clock, and send a signed request through the public URL.
+
+    One line for each: ok, warning or failed, and what to do. Status 1 if something failed.
+    """
+    from collector.doctor import Request, examine
+    from collector.routes import now
+
+    has_failed = False
+    for finding in examine(env_file, now(), None if no_request else Request(insecure, ca_file)):
+        click.echo(finding)
+        has_failed |= finding.state == "failed"
+    ctx.exit(1 if has_failed else 0)
+
+
+@main.command()
+@env_file
 def status(env_file: Path | None) -> None:
     """Say what the store holds."""
     from collector import status

@@ -176,6 +176,20 @@ def service_manager(
     return given.get("NOTIFY_SOCKET") or None, int(microseconds) / 1e6 if is_watched else None
 
 
+def secret_files(environ: Mapping[str, str] | None = None, env_file: Path | None = None) -> dict[str, Path]:
+    """Name the files that hold a secret: those that ``NAME_FILE`` names, and the env file itself."""
+    given = os.environ if environ is None else environ
+    lines = envfile.read(env_file, NAMES) if env_file is not None else {}
+    found = {"the env file": env_file} if env_file is not None else {}
+    for name in NAMES:
+        for source, folder in ((given, Path()), (lines, env_file.parent if env_file is not None else Path())):
+            if file := source.get(f"{name}_FILE", "").strip():
+                found[name] = folder / file
+            if file or name in source:
+                break
+    return found
+
+
 def _gather(environ: Mapping[str, str], env_file: Path | None) -> Callable[[str], tuple[str, str | None]]:
     """Collect what was given; asked for a setting, the result answers with its name and its text."""
     lines = envfile.read(env_file, NAMES) if env_file is not None else {}

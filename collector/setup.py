@@ -1,12 +1,18 @@
 """Writes what a new collector needs to start: settings, and the secrets that only it knows."""
 
 import os
+import re
 import secrets
 from pathlib import Path
 from typing import NamedTuple
 
 from collector.errors import CollectorError
 
+# Labels of letters, digits and hyphens, or an address of IPv6 in brackets; what is not ASCII comes as xn--.
+_HOST = re.compile(
+    r"(?=.{1,253}$)[0-9A-Za-z](?:[0-9A-Za-z-]{0,61}[0-9A-Za-z])?(?:\.[0-9A-Za-z](?:[0-9A-Za-z-]{0,61}[0-9A-Za-z])?)*"
+    r"|\[[0-9A-Fa-f:.]+\]"
+)
 UNKNOWN_HOST = "<your-host>"
 
 
@@ -32,8 +38,10 @@ def write(env_file: Path, public_host: str | None = None) -> Setup:
     Raises
     ------
     CollectorError
-        If one of the files is there already: nothing is overwritten, and nothing is written.
+        If the host is none, or one of the files is there already: nothing is overwritten, and nothing is written.
     """
+    if public_host is not None:
+        _check_host(public_host)
     env_file = env_file.absolute()
     folder = env_file.parent
     # A path that cannot be guessed keeps passers-by out, and the older signature covers it.
@@ -76,12 +84,28 @@ def next_steps(setup: Setup) -> str:
          client_max_body_size 64k;
          client_body_timeout 10s;
          access_log off;
+         error_log /dev/null;  # nginx writes the query into it, and a GET has the number there
        }}
-  4. Give Plivo this URL when you create a Verify session:
+  4. See whether all of it holds: collector doctor --env-file {setup.env_file}
+  5. Give Plivo this URL when you create a Verify session:
        {setup.url}
 
 Keep {setup.token_file.parent}{os.sep}pepper: without it no number and no repeated callback is recognised any more.
 """
+
+
+def _check_host(text: str) -> None:
+    """Refuse what would make a URL that the provider cannot be given."""
+    given = f"--public-host {text!r}"
+    if "://" in text:
+        raise CollectorError(f"{given} has a scheme; give the host name alone, as in hooks.example.com")
+    if "/" in text:
+        raise CollectorError(f"{given} has a path; give the host name alone, the path is drawn at random")
+    host, colon, port = text.rpartition(":") if not text.endswith("]") and ":" in text else (text, "", "")
+    if colon and not (port.isascii() and port.isdigit() and 0 < int(port[:6]) <= 65_535):
+        raise CollectorError(f"{given} has a port that is none; give it as in hooks.example.com:8443")
+    if not _HOST.fullmatch(host):
+        raise CollectorError(f"{given} is no host name; give one as in hooks.example.com")
 
 
 def _settings(url: str, folder: Path) -> str:

@@ -184,6 +184,8 @@ def _check_url(entry: str, url: str) -> None:
     parts = _split(url)
     if parts is None or not parts.hostname:
         raise CollectorError(f"{entry} has no host or no valid port; write it {as_given}, beginning with https://")
+    if parts.hostname in {"http", "https"} and parts.path.startswith("//"):
+        raise CollectorError(f"{entry} begins with two schemes; write it {as_given}")
     if "@" in parts.netloc:
         raise CollectorError(
             f"{entry} has a user or a password before the host, which not everybody signs; leave them out"
