@@ -9,12 +9,13 @@ import os
 import ssl
 import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from collector import envfile
@@ -148,9 +149,8 @@ def _store(url: str, now: int) -> Iterator[Finding]:
             if not path.exists():
                 yield Finding("warning", "store", f"there is none at {path} yet; `collector serve` makes it")
                 return
-        engine = reader_engine(url)
-        check(engine)
-        with engine.connect() as connection:
+        with _opened(url) as engine, engine.connect() as connection:
+            check(engine)
             if path is None:
                 yield _postgresql(connection)
             yield Finding("ok", "store", f"{path or 'PostgreSQL'}, schema {SCHEMA}, readable")
@@ -163,6 +163,15 @@ def _store(url: str, now: int) -> Iterator[Finding]:
         yield Finding("failed", "store", f"the store cannot be read: {said}")
     if path is not None:
         yield _served(path)
+
+
+@contextmanager
+def _opened(url: str) -> Iterator[Engine]:
+    engine = reader_engine(url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
 
 
 def _postgresql(connection: Connection) -> Finding:
@@ -247,7 +256,7 @@ def _clock(url: str, now: int, dates: list[str]) -> Finding:
 
 def _newest(url: str) -> int | None:
     try:
-        with reader_engine(url).connect() as connection:
+        with _opened(url) as engine, engine.connect() as connection:
             last = select(callbacks.c.received_at).order_by(callbacks.c.callback_id.desc()).limit(1)
             found: int | None = connection.scalar(last)
             return found
