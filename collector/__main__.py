@@ -55,11 +55,12 @@ def main() -> None:
     help="Where to write the settings.",
 )
 @click.option("--public-host", help="The host name under which Plivo reaches this collector.")
-def init(env_file: Path, public_host: str | None) -> None:
+@click.option("--database-url", help="Where the store goes; beside the settings, if not said.")
+def init(env_file: Path, public_host: str | None, database_url: str | None) -> None:
     """Write settings and secrets for a new collector; nothing is overwritten."""
     from collector import setup
 
-    click.echo(setup.next_steps(setup.write(env_file, public_host)), nl=False)
+    click.echo(setup.next_steps(setup.write(env_file, public_host, database_url)), nl=False)
 
 
 @main.command()

@@ -6,6 +6,7 @@ import secrets
 from pathlib import Path
 from typing import NamedTuple
 
+from collector import values
 from collector.errors import CollectorError
 
 # Labels of letters, digits and hyphens, or an address of IPv6 in brackets; what is not ASCII comes as xn--.
@@ -25,7 +26,7 @@ class Setup(NamedTuple):
     token_file: Path
 
 
-def write(env_file: Path, public_host: str | None = None) -> Setup:
+def write(env_file: Path, public_host: str | None = None, database_url: str | None = None) -> Setup:
     """Write an env file and a folder of secrets beside it, readable by their owner alone.
 
     Parameters
@@ -34,6 +35,8 @@ def write(env_file: Path, public_host: str | None = None) -> Setup:
         Where the settings go; the store and the secrets go into its folder.
     public_host
         The host name under which the provider reaches this collector; left to be filled in where it is not known.
+    database_url
+        Where the store goes; beside the env file, if not said.
 
     Raises
     ------
@@ -44,6 +47,8 @@ def write(env_file: Path, public_host: str | None = None) -> Setup:
         _check_host(public_host)
     env_file = env_file.absolute()
     folder = env_file.parent
+    beside = f"sqlite:///{folder / 'data' / 'callbacks.db'}"
+    store = values.database_url("--database-url", database_url, beside)
     # A path that cannot be guessed keeps passers-by out, and the older signature covers it.
     path = f"/callbacks/plivo/{secrets.token_hex(12)}"
     url = f"https://{public_host or UNKNOWN_HOST}{path}"
@@ -52,7 +57,7 @@ def write(env_file: Path, public_host: str | None = None) -> Setup:
         token_file: "",
         folder / "secrets" / "pepper": f"{secrets.token_hex(32)}\n",
         folder / "secrets" / "verification_secret": f"{secrets.token_hex(32)}\n",
-        env_file: _settings(url, folder),
+        env_file: _settings(url, store),
     }
     if there := [str(file) for file in files if file.exists()]:
         raise CollectorError(f"{there[0]} is there already, and init overwrites nothing: move it away first")
@@ -108,13 +113,13 @@ def _check_host(text: str) -> None:
         raise CollectorError(f"{given} is no host name; give one as in hooks.example.com")
 
 
-def _settings(url: str, folder: Path) -> str:
+def _settings(url: str, store: str) -> str:
     return f"""\
 # What Plivo signs with; several, oldest first, while a token is being changed.
 PLIVO_AUTH_TOKEN_FILE=secrets/plivo_auth_token
 # The URL Plivo was given, to the letter: every signature covers it.
 COLLECTOR_PUBLIC_URL={url}
-COLLECTOR_DATABASE_URL=sqlite:///{folder / "data" / "callbacks.db"}
+COLLECTOR_DATABASE_URL={store}
 COLLECTOR_HOST=127.0.0.1
 COLLECTOR_PORT=8080
 # Makes keys of phone numbers. Never take an old one out; a new one goes after it, with a comma between.

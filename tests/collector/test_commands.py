@@ -12,7 +12,8 @@ from click.testing import CliRunner, Result
 
 from collector import __version__, setup, store
 from collector.__main__ import main
-from tests.collector.conftest import URL, CollectorProcess, Provider
+from collector.settings import Settings
+from tests.collector.conftest import TOKEN, URL, CollectorProcess, Provider
 
 
 @pytest.fixture(autouse=True)
@@ -64,6 +65,41 @@ def test_init_writes_what_is_needed_for_its_owner_alone_and_says_what_is_left_to
         text = (tmp_path / "secrets" / secret).read_text().strip()
         assert len(text) == 64
         assert text not in result.output
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("https://hooks.example.com", "has a scheme"),
+        ("hooks.example.com/path", "has a path"),
+        ("hooks.example.com:http", "has a port that is none"),
+        ("hooks.example.com:0", "has a port that is none"),
+        ("hooks.example.com:", "has a port that is none"),
+        ("hooks example.com", "is no host name"),
+        ("hooks..example.com", "is no host name"),
+        ("-hooks.example.com", "is no host name"),
+        ("user@hooks.example.com", "is no host name"),
+        ("hooks.example.com?x", "is no host name"),
+        ("", "is no host name"),
+    ],
+)
+def test_a_public_host_that_is_none_is_refused_and_nothing_is_written(tmp_path: Path, host: str, expected: str) -> None:
+    assert expected in said(run("init", "--public-host", host))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("host", ["hooks.example.com", "hooks.example.com:8443", "localhost", "[2001:db8::1]:8443"])
+def test_a_public_host_with_or_without_a_port_makes_a_url_the_settings_take(tmp_path: Path, host: str) -> None:
+    assert run("init", "--public-host", host).exit_code == 0
+    (tmp_path / "secrets" / "plivo_auth_token").write_text(TOKEN)
+    made = Settings.read({}, tmp_path / "collector.env")
+    assert made.public_urls[0].startswith(f"https://{host}/callbacks/plivo/")
+
+
+def test_the_store_may_be_put_elsewhere(tmp_path: Path) -> None:
+    assert run("init", "--database-url", "sqlite:////srv/callbacks.db").exit_code == 0
+    assert "COLLECTOR_DATABASE_URL=sqlite:////srv/callbacks.db\n" in (tmp_path / "collector.env").read_text()
+    assert "--database-url is no place" in said(run("init", "--env-file", "b.env", "--database-url", "mysql://x"))
 
 
 def test_two_collectors_share_no_secret_and_no_path(tmp_path: Path) -> None:

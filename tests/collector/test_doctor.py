@@ -94,8 +94,10 @@ def test_who_looks_does_not_keep_a_collector_from_starting(make_collector: Make)
 
 
 @pytest.mark.parametrize("words", [["--env-file", "nowhere.env"], ["--ca-file", "nowhere.pem"]])
-def test_what_it_cannot_even_read_is_status_2(words: list[str], tmp_path: Path) -> None:
-    os.chdir(tmp_path)
+def test_what_it_cannot_even_read_is_status_2(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(main, ["doctor", *words])
     assert result.exit_code == 2
     assert words[1] in result.output

@@ -112,6 +112,8 @@ def test_the_same_entry_twice_is_refused(name: str) -> None:
         ("https://h.example/a b", "a character that no URL has"),
         ("https://h.example/ü", "a character that no URL has"),
         ("https://h.example/a\x07", "a character that no URL has"),
+        ("https://http://h.example/a", "begins with two schemes"),
+        ("https://http//h.example/a", "begins with two schemes"),
         ("https://", "no host or no valid port"),
         ("https:///a", "no host or no valid port"),
         ("https://h.example:port/a", "no host or no valid port"),

@@ -29,7 +29,7 @@ COLLECTOR = {
     "wire": {"form", "digits", "moments"},
     "recipient": {"digits"},
     "items": set[str](),
-    "setup": {"errors"},
+    "setup": {"errors", "values"},
     "engines": {"errors"},
     "store": {"errors", "engines", "wire"},
     "migrations": {"errors", "engines", "store"},
