@@ -52,7 +52,7 @@ def test_systemd_finds_nothing_to_complain_about(tmp_path: Path) -> None:
     for path in UNITS.iterdir():
         # The one thing that is not here is the program.
         (tmp_path / path.name).write_text(path.read_text().replace(COLLECTOR, "/bin/true"))
-    units: list[Path] = [tmp_path / path.name for path in UNITS.iterdir() if path.suffix != ".sysusers"]
+    units = [tmp_path / path.name for path in UNITS.iterdir() if path.suffix != ".sysusers"]
     checked = subprocess.run(
         [system("systemd-analyze"), "verify", "--man=no", *map(str, units)], capture_output=True, text=True, check=False
     )
@@ -62,7 +62,7 @@ def test_systemd_finds_nothing_to_complain_about(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_service_is_exposed_to_less_than_two_of_ten(service: str) -> None:
-    command = [system("systemd-analyze"), "security", "--offline=true", "--threshold=20", UNITS / service]
+    command = [system("systemd-analyze"), "security", "--offline=true", "--threshold=20", str(UNITS / service)]
     checked = subprocess.run(command, capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stdout
     assert float(re.findall(r"exposure level for \S+: ([\d.]+)", checked.stdout)[0]) < 2.0
