@@ -8,8 +8,10 @@ import json
 import logging
 import re
 import sys
+import threading
 import traceback
 from datetime import UTC, datetime
+from types import TracebackType
 
 log = logging.getLogger("collector")
 
@@ -49,5 +51,16 @@ def to_standard_error(level: int = logging.INFO) -> None:
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
     log.setLevel(level)
+    logging.captureWarnings(capture=True)
+    sys.excepthook = _uncaught
+    threading.excepthook = lambda thrown: _uncaught(thrown.exc_type, thrown.exc_value, thrown.exc_traceback)
+    # What ends in a finalizer, where nobody is to catch it.
+    sys.unraisablehook = lambda thrown: _uncaught(thrown.exc_type, thrown.exc_value, thrown.exc_traceback)
     # Waitress counts its own queue aloud at every request; our own gauge says the same.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+
+
+def _uncaught(kind: type[BaseException], error: BaseException | None, where: TracebackType | None) -> None:
+    """Write what nobody caught as one line like all others, instead of a traceback with its text."""
+    if not issubclass(kind, SystemExit):
+        log.critical("uncaught", exc_info=(kind, error or Exception(), where))

@@ -2,7 +2,12 @@
 
 import json
 import logging
+import subprocess
 import sys
+import textwrap
+from pathlib import Path
+
+import pytest
 
 from collector.logs import JsonLines
 
@@ -53,3 +58,66 @@ def test_what_another_library_says_is_kept_without_paths_numbers_and_arguments()
 
 def test_a_message_that_is_no_text_is_named_by_its_kind() -> None:
     assert json.loads(line("other", KeyError(NUMBER)))["said"] == "KeyError"
+
+
+def written_by(code: str, root: Path) -> list[dict[str, object]]:
+    """Run code in a process that logs as `serve` does, and give what it wrote: every line, each one JSON."""
+    begin = "import sys, threading, logging, warnings\nfrom collector import logs\nlogs.to_standard_error()\n"
+    ran = subprocess.run(
+        [sys.executable, "-c", begin + textwrap.dedent(code)], cwd=root, capture_output=True, text=True, check=False
+    )
+    assert ran.stdout == ""
+    for told in (NUMBER, PATH, "Traceback"):
+        assert told not in ran.stderr
+    return [json.loads(one) for one in ran.stderr.splitlines()]
+
+
+UNCAUGHT = [
+    f"""
+        def work(): raise ValueError("{NUMBER}")
+        thread = threading.Thread(target=work); thread.start(); thread.join()
+    """,
+    f"""
+        def work(): raise ValueError("{NUMBER}\\n{PATH}")
+        work()
+    """,
+    f"""
+        class Odd:
+            def __del__(self): work()
+        def work(): raise ValueError("{PATH}")
+        Odd()
+    """,
+]
+
+
+@pytest.mark.parametrize("code", UNCAUGHT, ids=["in a thread", "in the main thread", "in a finalizer"])
+def test_what_nobody_catches_is_one_line_without_its_text(code: str, root: Path) -> None:
+    (found,) = written_by(code, root)
+    assert (found["event"], found["level"], found["error"]) == ("uncaught", "critical", "ValueError")
+    assert isinstance(found["where"], list)
+    assert found["where"][-1].endswith("work")
+
+
+def test_an_interruption_ends_as_before(root: Path) -> None:
+    assert written_by("threading.Thread(target=sys.exit).start()\nraise SystemExit(3)", root) == []
+
+
+def test_what_waitress_and_the_warnings_module_say_is_one_line_each(root: Path) -> None:
+    found = written_by(
+        f"""
+        try:
+            raise KeyError("{NUMBER}")
+        except KeyError:
+            logging.getLogger("waitress").exception("Exception while serving %s", "{PATH}?{NUMBER}")
+        logging.getLogger("waitress").error("a line\\nand another, {PATH}")
+        logging.getLogger("waitress.queue").warning("Task queue depth is %d", 7)
+        warnings.warn("{PATH} is old")
+        """,
+        root,
+    )
+    assert [(one["event"], one["from"]) for one in found] == [
+        ("library", "waitress"),
+        ("library", "waitress"),
+        ("library", "py.warnings"),
+    ]
+    assert found[0]["error"] == "KeyError"
