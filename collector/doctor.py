@@ -117,8 +117,8 @@ def _settings(env_file: Path | None) -> tuple[Settings | None, Finding]:
     except CollectorError as error:
         return None, Finding("failed", "settings", f"{error}; nothing else is looked at before")
     counts = (
-        f"{len(settings.tokens) + len(settings.main_tokens)} tokens, {len(settings.public_urls)} public URLs, "
-        f"{len(settings.peppers)} peppers, V3 {settings.v3}"
+        f"tokens {len(settings.tokens) + len(settings.main_tokens)}, public URLs {len(settings.public_urls)}, "
+        f"peppers {len(settings.peppers)}, V3 {settings.v3}"
     )
     plain = [url for url in settings.public_urls if url.startswith("http://")]
     if plain:
