@@ -134,7 +134,8 @@ def reasons_in(root: Path) -> Iterator[tuple[str, str]]:
                 if place is not None and isinstance(node.args[place], ast.Constant):
                     yield ("refused" if name == "Refused" else "quarantined"), str(node.args[place].value)  # type: ignore[attr-defined]
             if isinstance(node, ast.Dict) and any(isinstance(k, ast.Constant) and k.value == 413 for k in node.keys):
-                yield from (("refused", str(v.value)) for v in node.values if isinstance(v, ast.Constant))
+                values = (str(v.value) for v in node.values if isinstance(v, ast.Constant))
+                yield from (("refused", value) for value in values if " " not in value)
     yield from [("refused", "bad_request"), ("quarantined", "unstorable"), ("quarantined", "our_mistake")]
 
 
