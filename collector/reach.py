@@ -5,11 +5,9 @@ that comes back is one of the usual mistakes of a set-up, and is named with what
 the path of the URL.
 """
 
-import hmac
 import http.client
 import socket
 import ssl
-from base64 import b64encode
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -17,7 +15,8 @@ from http import HTTPStatus
 from typing import Literal
 from urllib.parse import urlsplit
 
-from collector import probe
+from collector import probe, signature
+from collector.form import octets, pairs
 from collector.probe import HEADER, NIL, Seen
 from collector.settings import Settings
 
@@ -98,7 +97,7 @@ class Way:
         query = "&".join(filter(None, [parts.query, CONTENT if method == "GET" else ""]))
         body = CONTENT.encode() if method == "POST" else b""
         target = (parts.path or "/") + (f"?{query}" if query else "")
-        headers = {"User-Agent": "collector-doctor", **self._signed(nonce)}
+        headers = {"User-Agent": "collector-doctor", **self._signed(method, query, body, nonce)}
         if body:
             headers["Content-Type"] = FORM
         try:
@@ -109,14 +108,17 @@ class Way:
         state, said = self._read(answer, nonce, sent)
         return Reached(state, said, answer.headers.get("date", ""), answer.certificate_ends)
 
-    def _signed(self, nonce: str) -> dict[str, str]:
+    def _signed(self, method: Method, query: str, body: bytes, nonce: str) -> dict[str, str]:
         kind, tokens = ("", self.settings.tokens) if self.settings.tokens else ("Ma-", self.settings.main_tokens)
-        base = self.url.partition("?")[0]
-        mac = hmac.new(tokens[-1].encode(), (base + nonce).encode(), "sha256").digest()
-        return {
-            f"X-Plivo-Signature-{kind}V2": b64encode(mac).decode(),
-            "X-Plivo-Signature-V2-Nonce": nonce,
-        }
+        texts = {"V2": octets(self.url.partition("?")[0])}
+        # V3 covers the content too: a changed one would be refused, and the answer would not say what was changed.
+        if self.settings.v3 == "require":
+            texts["V3"] = signature.v3_signed(method, self.url, query, pairs(body))
+        headers = {}
+        for family, text in texts.items():
+            headers[f"X-Plivo-Signature-{kind}{family}"] = signature.sign(tokens[-1], text + nonce.encode())
+            headers[f"X-Plivo-Signature-{family}-Nonce"] = nonce
+        return headers
 
     def _ask(self, method: str, target: str, body: bytes, headers: Mapping[str, str]) -> _Answer:
         parts = urlsplit(self.url)
@@ -178,7 +180,8 @@ _MENDED = {
 _COLLECTORS = {
     403: (
         "the collector could not prove it; it runs with another token or another COLLECTOR_PUBLIC_URL than these "
-        "settings (start it anew after a change), or the proxy drops the X-Plivo-Signature headers"
+        "settings (start it anew after a change), or the proxy drops the X-Plivo-Signature headers, or changes what V3 "
+        "covers where COLLECTOR_V3 is require"
     ),
     404: (
         "it came to a collector under another path; if the proxy strips a part of it, name what is left in "

@@ -128,6 +128,11 @@ def sign(token: str, message: bytes) -> str:
     return b64encode(hmac.new(octets(token), message, hashlib.sha256).digest()).decode("ascii")
 
 
+def v3_signed(method: str, url: str, query: str, params: Pairs) -> bytes:
+    """Write what V3 signs before the nonce, for whoever has to sign a request of their own."""
+    return next(_v3_texts(method, url, query, params))
+
+
 def ambiguous(urls: Sequence[str]) -> bool:
     """Say whether a signature under one URL could be read as one under another, with another nonce.
 

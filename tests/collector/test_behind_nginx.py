@@ -336,6 +336,14 @@ def test_what_is_no_http_is_named(make_collector: Make, nginx: Nginx) -> None:
         assert all("is no HTTP" in sentence for _, sentence in said(examined(collector, nginx)))
 
 
+def test_where_v3_is_required_the_probe_has_it_too(make_collector: Make, nginx: Nginx) -> None:
+    site = a_site()
+    collector = make_collector(COLLECTOR_PUBLIC_URL=site.url, COLLECTOR_V3="require").start()
+    nginx.start(site.server(f"location / {{ proxy_pass http://127.0.0.1:{collector.port}; }}"))
+    assert {state for state, _ in said(examined(collector, nginx))} == {"ok"}
+    nothing_stored(collector)
+
+
 def test_a_main_accounts_token_alone_is_enough(make_collector: Make, nginx: Nginx) -> None:
     site = a_site()
     collector = make_collector(COLLECTOR_PUBLIC_URL=site.url)
