@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, and_, delete, select
 
+from collector.store import alone
 from collector.store import pulse as table
 
 MINUTE = 60_000_000
@@ -159,6 +160,8 @@ def write(
     """
     if not minutes:
         return
+    # Two processes of one name on PostgreSQL (two replays, two hosts called alike) add up, one after the other.
+    alone(connection, f"pulse {collector}")
     same = and_(table.c.collector == collector, table.c.minute.in_(sorted(minutes)))
     merged = dict(minutes)
     for row in connection.execute(select(table).where(same)):

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from collector import pulse
-from collector.errors import Refused
+from collector.errors import CollectorError, Refused
 from collector.items import Item, Outcome, Verification
 from collector.ledger import Ledger
 from collector.logs import log
@@ -199,7 +199,7 @@ class Writer:
 
     def _write(self, connection: Connection, tickets: Sequence[_Ticket], minutes: Mapping[int, Counts]) -> None:
         began = time.monotonic()
-        failure: DBAPIError | None = None
+        failure: DBAPIError | CollectorError | None = None
         try:
             outcomes = self._rules.write(
                 connection,
@@ -207,7 +207,8 @@ class Writer:
                 lambda _: pulse.write(connection, self._pulse.collector, minutes),
             )
             self._is_failing = False
-        except DBAPIError as error:
+        except (DBAPIError, CollectorError) as error:
+            # The second is a server that came back as one that would not keep what it acknowledges.
             failure = error
             outcomes = [None] * len(tickets)
             self._pulse.give_back(minutes)
@@ -222,7 +223,7 @@ class Writer:
             ticket.settle()
         with self._state:
             self._in_flight = []
-        if failure is not None and _code(failure) in _BROKEN:
+        if isinstance(failure, DBAPIError) and _code(failure) in _BROKEN:
             raise _Broken from failure
 
     def _count(self, item: Item, outcome: Outcome) -> None:
@@ -247,4 +248,9 @@ def _reason(error: Exception) -> str:
     """Say what happened in words that hold nothing of a row."""
     if isinstance(error, _Broken) and isinstance(error.__cause__, DBAPIError):
         return _BROKEN[_code(error.__cause__)]
-    return str(getattr(getattr(error, "orig", None), "sqlite_errorname", "")) or "unknown"
+    if isinstance(error, CollectorError):
+        return str(error)
+    cause = getattr(error, "orig", None)
+    # PostgreSQL's own words may hold values of a row; the name of the kind does not.
+    kind = type(cause).__name__ if hasattr(cause, "sqlstate") else ""
+    return str(getattr(cause, "sqlite_errorname", "")) or kind or "unknown"

@@ -28,10 +28,11 @@ COLLECTOR = {
     "recipient": {"digits"},
     "items": set[str](),
     "setup": {"errors"},
-    "engines": {"errors"},
+    "postgresql": {"errors"},
+    "engines": {"errors", "postgresql"},
     "store": {"errors", "engines", "wire"},
     "migrations": {"errors", "engines", "store"},
-    "ledger": {"items", "logs", "store"},
+    "ledger": {"errors", "items", "logs", "store"},
     "pulse": {"store"},
     "status": {"errors", "store", "pulse"},
     "writer": {"errors", "items", "ledger", "logs", "pulse"},
@@ -50,7 +51,7 @@ TOOLKIT = {
 }
 HEAVY = {"pandas", "numpy", "duckdb", "matplotlib", "narwhals", "polars", "pyspark", "adbc_driver_sqlite"}
 # Third-party packages with one home: where they may be imported in the collector.
-HOMES = {"pyarrow": {"archive"}, "alembic": {"migrations", "migrate"}, "psycopg": {"store"}}
+HOMES = {"pyarrow": {"archive"}, "alembic": {"migrations", "migrate"}, "psycopg": {"postgresql"}}
 CLOCK_READERS = {"collector/routes.py", "collector/__main__.py", "verify_analytics/cli.py"}
 ENVIRONMENT_READERS = {"collector/settings.py", "verify_analytics/cli.py"}
 CLOCK = {
