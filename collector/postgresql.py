@@ -104,11 +104,15 @@ def engine_of(url: URL, *, writes: bool, silence: float | None = None) -> Engine
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: Any) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute(_SESSION)
-            if writes:
-                _demand_durability(cursor)
-        connection.commit()
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(_SESSION)
+                if writes:
+                    _demand_durability(cursor)
+            connection.commit()
+        except Exception:
+            connection.close()
+            raise
 
     return engine
 

@@ -3,7 +3,6 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, select
@@ -38,8 +37,8 @@ def beating(clock: Clock) -> Pulse:
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    made = store.writer_engine(f"sqlite:///{tmp_path / 'store.db'}")
+def engine(empty_store: str) -> Iterator[Engine]:
+    made = store.writer_engine(empty_store)
     store.initialise(made)
     yield made
     made.dispose()

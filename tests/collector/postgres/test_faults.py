@@ -1,0 +1,128 @@
+"""Whatever befalls PostgreSQL or the way to it: a 503 in time, nothing lost that was acknowledged, and it heals."""
+
+import signal
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.collector.conftest import CollectorProcess, Provider
+from tests.collector.postgres.conftest import Rows
+from tests.collector.postgres.link import Link
+from tests.collector.postgres.traffic import STORED, Traffic, deliver
+from tests.postgres import PostgresServer
+
+pytestmark = pytest.mark.postgres
+Make = Callable[..., CollectorProcess]
+
+
+def eventually(holds: Callable[[], bool], within: float = 30.0) -> bool:
+    end = time.monotonic() + within
+    while time.monotonic() < end:
+        if holds():
+            return True
+        time.sleep(0.02)
+    return holds()
+
+
+def is_ready(collector: CollectorProcess) -> bool:
+    return collector.request("GET", "/readyz").status == 200
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGQUIT, signal.SIGKILL], ids=["fast", "immediate", "kill"])
+def test_a_server_that_stops_under_load_is_a_503_and_when_it_is_back_so_is_the_collector(
+    number: int, postgres: PostgresServer, database: str, make_on: Make, rows: Rows
+) -> None:
+    collector = make_on(database).start()
+    with Traffic([collector]) as traffic:
+        traffic.wait_for(lambda: traffic.answers[200] >= 50)
+        postgres.stop(number)
+        try:
+            before = traffic.answers[503]
+            traffic.wait_for(lambda: traffic.answers[503] >= before + 10)
+            answer = collector.post(Provider.fields("while it is down"))
+            assert (answer.status, answer.headers["retry-after"]) == (503, "5")
+            assert collector.request("GET", "/healthz").status == 200
+            assert collector.request("GET", "/readyz").body == b"failing\n"
+        finally:
+            postgres.start()
+        before = traffic.answers[200]
+        traffic.wait_for(lambda: traffic.answers[200] >= before + 20)
+    assert collector.process.poll() is None
+    assert set(traffic.answers) == {200, 503}
+    traffic.check(rows(STORED))
+    assert rows("SELECT count(*) FROM nonces") == rows("SELECT count(*) FROM callbacks")
+    assert collector.end() == 0
+
+
+@pytest.mark.parametrize("what", ["lose the commit", "lose the answer"])
+def test_a_connection_cut_in_the_middle_of_a_commit_is_a_503_and_the_retry_finds_the_truth(
+    what: str, link: Link, through: str, make_on: Make, rows: Rows
+) -> None:
+    collector = make_on(through).start()
+    fields, nonce = Provider.fields("s-1"), collector.provider.nonce()
+    # At the end of a minute there is a commit of nothing but the minute.
+    time.sleep(max(0.0, time.time() % 60 - 50))
+    link.at_commit = what  # type: ignore[assignment]
+    assert deliver(collector, fields, nonce) == 503
+    assert link.lost.is_set()
+    was_stored = what == "lose the answer"
+    assert eventually(lambda: rows("SELECT arrivals FROM nonces") == [(1,)] * was_stored)
+    assert rows("SELECT count(*) FROM callbacks") == [(int(was_stored),)]
+    # The provider sends it again, and so does whoever has seen the nonce, with a content of his own.
+    assert deliver(collector, fields, nonce) == 200
+    assert deliver(collector, Provider.fields("forged"), nonce) == 403
+    assert rows("SELECT arrivals FROM nonces") == [(1 + was_stored,)]
+    assert rows("SELECT session_id FROM callbacks") == [("s-1",)] * (1 + was_stored)
+    assert rows("SELECT reason FROM quarantine") == [("nonce_reused",)]
+    assert collector.end() == 0
+
+
+def test_a_link_that_goes_quiet_holds_nobody_for_long_and_heals_when_it_is_back(
+    link: Link, through: str, make_on: Make, rows: Rows
+) -> None:
+    collector = make_on(through).start()
+    assert collector.post(Provider.fields("before")).status == 200
+    link.stop()
+    with ThreadPoolExecutor(4) as pool:
+        began = time.monotonic()
+        waiting = [pool.submit(collector.post, Provider.fields(f"waits-{number}")) for number in range(3)]
+        assert eventually(lambda: collector.request("GET", "/readyz").body == b"overloaded\n", within=10)
+        turned_away = collector.post(Provider.fields("turned away"))
+        is_at_once = not any(future.done() for future in waiting)
+        answers = [future.result() for future in waiting]
+        lasted = time.monotonic() - began
+    assert is_at_once
+    assert [answer.status for answer in (turned_away, *answers)] == [503] * 4
+    # Three seconds by right; a busy machine may take its time, an endless wait would take the client's ten.
+    assert lasted < 8
+    # The writer gave its connection up by itself, and has tried new ones.
+    assert eventually(lambda: any(event["event"] == "commit_failed" for event in collector.events()), within=20)
+    assert collector.process.poll() is None
+    link.go_on()
+    assert eventually(lambda: is_ready(collector))
+    assert collector.post(Provider.fields("after")).status == 200
+    found = [session for (session,) in rows("SELECT session_id FROM callbacks")]
+    assert {"before", "after"} <= set(found) <= {"before", "after", "waits-0", "waits-1", "waits-2"}
+    assert "turned away" not in found
+    assert collector.end() == 0
+
+
+def test_connections_that_break_under_load_lose_nothing(link: Link, through: str, make_on: Make, rows: Rows) -> None:
+    collector = make_on(through).start()
+    with Traffic([collector]) as traffic:
+        for round_ in range(1, 6):
+            enough = traffic.answers[200] + 20
+            traffic.wait_for(lambda enough=enough: traffic.answers[200] >= enough)  # type: ignore[misc]
+            if round_ % 2:
+                link.cut()
+            else:
+                link.lost.clear()
+                link.at_commit = "lose the answer"
+                assert link.lost.wait(20)
+        enough = traffic.answers[200] + 20
+        traffic.wait_for(lambda: traffic.answers[200] >= enough)
+    assert set(traffic.answers) <= {200, 503}
+    traffic.check(rows(STORED))
+    assert collector.end() == 0
