@@ -204,14 +204,17 @@ class Writer:
             outcomes = self._rules.write(
                 connection,
                 [ticket.item for ticket in tickets],
-                lambda _: pulse.write(connection, self._pulse.collector, minutes),
+                lambda _: self._pulse.write(connection, minutes),
             )
+            self._pulse.written()
             self._is_failing = False
         except (DBAPIError, CollectorError) as error:
             # The second is a server that came back as one that would not keep what it acknowledges.
             failure = error
             outcomes = [None] * len(tickets)
-            self._pulse.give_back(minutes)
+            # Where the connection is lost in a commit, nobody can say yet what became of it.
+            is_in_doubt = isinstance(error, DBAPIError) and error.connection_invalidated
+            self._pulse.failed(minutes, is_in_doubt=is_in_doubt)
             if not self._is_failing:
                 log.error("commit_failed", extra={"error": type(error).__name__, "why": _reason(error)})
             self._is_failing = True

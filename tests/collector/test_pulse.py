@@ -139,6 +139,26 @@ def test_two_parts_of_one_minute_add_up_as_after_a_restart(engine: Engine) -> No
     assert rows(engine) == {0: (3, 1, 0, 2, {"method": 1, "signature": 1}), 1: (0, 0, 0, 0, {})}
 
 
+def test_minutes_whose_commit_was_lost_are_counted_once_whether_it_happened_or_not(engine: Engine) -> None:
+    minutes = Pulse("one", lambda: NOON)
+
+    def attempt(counts: Counts, *, commits: bool) -> None:
+        with engine.connect() as connection:
+            transaction = connection.begin()
+            minutes.write(connection, {NOON: counts})
+            if commits:
+                transaction.commit()
+        minutes.failed({NOON: counts}, is_in_doubt=True)
+
+    for commits in (True, False, False, True, True):
+        attempt(Counts(accepted=1, refused=Counter(store=2)), commits=commits)
+    with engine.begin() as connection:
+        minutes.write(connection, {})
+    minutes.written()
+    assert rows(engine) == {0: (5, 0, 0, 10, {"store": 10})}
+    assert minutes.take(unfinished=True) == {}
+
+
 def test_minutes_of_two_collectors_stay_apart(engine: Engine) -> None:
     write(engine, {NOON: Counts(accepted=2)})
     with engine.begin() as connection:

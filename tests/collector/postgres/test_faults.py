@@ -7,6 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from collector import store
+from collector.pulse import MINUTE, Pulse
+from collector.writer import Writer
 from tests.collector.conftest import CollectorProcess, Provider
 from tests.collector.postgres.conftest import Rows
 from tests.collector.postgres.link import Link
@@ -107,6 +110,29 @@ def test_a_link_that_goes_quiet_holds_nobody_for_long_and_heals_when_it_is_back(
     assert {"before", "after"} <= set(found) <= {"before", "after", "waits-0", "waits-1", "waits-2"}
     assert "turned away" not in found
     assert collector.end() == 0
+
+
+@pytest.mark.parametrize("what", ["lose the commit", "lose the answer"])
+def test_a_minute_whose_commit_is_cut_is_written_once(what: str, link: Link, through: str, rows: Rows) -> None:
+    engine = store.writer_engine(through, silence=4.0)
+    store.initialise(engine)
+    moment = [MINUTE]
+    minutes = Pulse("one", lambda: moment[0])
+    for _ in range(7):
+        minutes.count("refused", "signature")
+    writer = Writer(engine, minutes, tick=0.02)
+    link.at_commit = what  # type: ignore[assignment]
+    writer.start()
+    moment[0] += MINUTE
+    assert link.lost.wait(20)
+    assert eventually(lambda: writer.trouble() == "")
+    assert eventually(lambda: rows("SELECT count(*) FROM pulse") == [(2,)])
+    assert writer.stop(20)
+    engine.dispose()
+    assert rows("SELECT minute, refused, refused_by FROM pulse ORDER BY 1") == [
+        (MINUTE, 7, '{"signature": 7}'),
+        (2 * MINUTE, 0, "{}"),
+    ]
 
 
 def test_connections_that_break_under_load_lose_nothing(link: Link, through: str, make_on: Make, rows: Rows) -> None:
