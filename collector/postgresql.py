@@ -33,11 +33,8 @@ _LINK = {
     "tcp_user_timeout": 4_000,
     "application_name": "verify-analytics collector",
 }
-_SESSION = f"""
-SET TIME ZONE 'UTC';
-SET lock_timeout = {LOCK_WAIT_MS};
-SET idle_in_transaction_session_timeout = {ABANDONED_MS}
-"""
+_SESSION = f"SET TIME ZONE 'UTC'; SET lock_timeout = {LOCK_WAIT_MS}"
+_NOT_ABANDONED = f"SET idle_in_transaction_session_timeout = {ABANDONED_MS}"
 # What waits for more than this server's own disk is left as it was asked for.
 _DURABLE = ("on", "remote_apply")
 _ASKED = """
@@ -108,6 +105,7 @@ def engine_of(url: URL, *, writes: bool, silence: float | None = None) -> Engine
             with connection.cursor() as cursor:
                 cursor.execute(_SESSION)
                 if writes:
+                    cursor.execute(_NOT_ABANDONED)
                     _demand_durability(cursor)
             connection.commit()
         except Exception:

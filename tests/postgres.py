@@ -67,6 +67,20 @@ class PostgresServer:
 
         given = {"listen_addresses": "", "max_connections": "100", **(settings or {})}
         options = [word for name, value in given.items() for word in ("-c", f"{name}={value}")]
+        end = time.monotonic() + STARTED_WITHIN
+        while time.monotonic() < end:
+            self._launch(options)
+            while time.monotonic() < end and self._process is not None and self._process.poll() is None:
+                try:
+                    with psycopg.connect(host=str(self.folder), user="postgres", dbname="postgres", connect_timeout=2):
+                        return self
+                except psycopg.OperationalError:
+                    time.sleep(0.05)
+            # After a kill the processes of the one before may still be on their way out; it does not start beside them.
+            time.sleep(0.2)
+        raise AssertionError(f"PostgreSQL did not start: {(self.folder / 'server.log').read_text()[-2_000:]}")
+
+    def _launch(self, options: list[str]) -> None:
         with (self.folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [self.programs / "postgres", "-D", self.data, "-k", self.folder, *options],
@@ -74,14 +88,6 @@ class PostgresServer:
                 stderr=log,
                 **self._here,
             )
-        end = time.monotonic() + STARTED_WITHIN
-        while time.monotonic() < end and self._process.poll() is None:
-            try:
-                with psycopg.connect(host=str(self.folder), user="postgres", dbname="postgres", connect_timeout=2):
-                    return self
-            except psycopg.OperationalError:
-                time.sleep(0.05)
-        raise AssertionError(f"PostgreSQL did not start: {(self.folder / 'server.log').read_text()[-2_000:]}")
 
     def stop(self, number: int = signal.SIGINT) -> None:
         """End it: SIGINT is PostgreSQL's fast shutdown, SIGQUIT an immediate one, SIGKILL none at all."""

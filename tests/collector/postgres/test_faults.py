@@ -37,25 +37,39 @@ def is_ready(collector: CollectorProcess) -> bool:
 def test_a_server_that_stops_under_load_is_a_503_and_when_it_is_back_so_is_the_collector(
     number: int, postgres: PostgresServer, database: str, make_on: Make, rows: Rows
 ) -> None:
-    collector = make_on(database).start()
+    stop_and_start([number], postgres, make_on(database), rows)
+
+
+@pytest.mark.full
+def test_thirty_stops_of_the_server_under_load_lose_nothing(
+    postgres: PostgresServer, database: str, make_on: Make, rows: Rows
+) -> None:
+    stop_and_start([signal.SIGKILL, signal.SIGQUIT, signal.SIGINT] * 10, postgres, make_on(database), rows)
+
+
+def stop_and_start(numbers: list[int], postgres: PostgresServer, collector: CollectorProcess, rows: Rows) -> None:
+    collector.start()
     with Traffic([collector]) as traffic:
-        traffic.wait_for(lambda: traffic.answers[200] >= 50)
-        postgres.stop(number)
-        try:
-            before = traffic.answers[503]
-            traffic.wait_for(lambda: traffic.answers[503] >= before + 10)
-            answer = collector.post(Provider.fields("while it is down"))
-            assert (answer.status, answer.headers["retry-after"]) == (503, "5")
-            assert collector.request("GET", "/healthz").status == 200
-            assert collector.request("GET", "/readyz").body == b"failing\n"
-        finally:
-            postgres.start()
-        before = traffic.answers[200]
-        traffic.wait_for(lambda: traffic.answers[200] >= before + 20)
+        for number in numbers:
+            enough = traffic.answers[200] + 50
+            traffic.wait_for(lambda enough=enough: traffic.answers[200] >= enough)  # type: ignore[misc]
+            postgres.stop(number)
+            try:
+                enough = traffic.answers[503] + 10
+                traffic.wait_for(lambda enough=enough: traffic.answers[503] >= enough)  # type: ignore[misc]
+                answer = collector.post(Provider.fields("while it is down"))
+                assert (answer.status, answer.headers["retry-after"]) == (503, "5")
+                assert collector.request("GET", "/healthz").status == 200
+                assert collector.request("GET", "/readyz").body == b"failing\n"
+            finally:
+                postgres.start()
+        enough = traffic.answers[200] + 20
+        traffic.wait_for(lambda: traffic.answers[200] >= enough)
     assert collector.process.poll() is None
     assert set(traffic.answers) == {200, 503}
     traffic.check(rows(STORED))
     assert rows("SELECT count(*) FROM nonces") == rows("SELECT count(*) FROM callbacks")
+    assert eventually(lambda: is_ready(collector))
     assert collector.end() == 0
 
 
