@@ -22,7 +22,7 @@ class Link:
         self._flows = threading.Event()
         self._flows.set()
         self._ends = False
-        self.at_commit: Literal["", "lose the commit", "lose the answer"] = ""
+        self.at_commit: Literal["", "lose the commit", "lose the answer", "keep the commit"] = ""
         self.lost = threading.Event()
 
     def __enter__(self) -> Self:
@@ -86,6 +86,10 @@ class Link:
 
     def _lose(self, octets: bytes, client: socket.socket, server: socket.socket) -> None:
         how, self.at_commit = self.at_commit, ""
+        if how == "keep the commit":
+            # From here on this one connection is silent, with both ends open; others may be made.
+            self.lost.set()
+            return
         # The other direction is cut first, so that the answer cannot slip through.
         _break(client)
         if how == "lose the answer":

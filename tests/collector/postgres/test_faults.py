@@ -126,6 +126,25 @@ def test_a_link_that_goes_quiet_holds_nobody_for_long_and_heals_when_it_is_back(
     assert collector.end() == 0
 
 
+@pytest.mark.full
+def test_a_transaction_that_was_left_open_lets_go_of_its_nonces_and_others_do_not_wait_for_it(
+    link: Link, through: str, make_on: Make, rows: Rows
+) -> None:
+    collector = make_on(through).start()
+    fields, nonce = Provider.fields("s-1"), collector.provider.nonce()
+    time.sleep(max(0.0, time.time() % 60 - 50))
+    link.at_commit = "keep the commit"
+    assert deliver(collector, fields, nonce) == 503
+    assert link.lost.is_set()
+    # A new connection is made; the server still holds what the silent one began.
+    assert eventually(lambda: collector.post(Provider.fields("s-2")).status == 200)
+    # The lock gives way before a request does, and the server undoes what was left open for ten seconds.
+    assert eventually(lambda: deliver(collector, fields, nonce) == 200)
+    assert rows("SELECT session_id FROM callbacks ORDER BY 1") == [("s-1",), ("s-2",)]
+    assert rows("SELECT arrivals FROM nonces") == [(1,), (1,)]
+    assert collector.end() == 0
+
+
 @pytest.mark.parametrize("what", ["lose the commit", "lose the answer"])
 def test_a_minute_whose_commit_is_cut_is_written_once(what: str, link: Link, through: str, rows: Rows) -> None:
     engine = store.writer_engine(through, silence=4.0)
