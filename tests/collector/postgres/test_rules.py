@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, select
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from collector import engines, migrations, postgresql, store
@@ -88,6 +89,12 @@ def test_a_link_is_watched_and_the_url_has_the_last_word(database: str) -> None:
     assert parameters(f"{database}&connect_timeout=7&application_name=mine").items() >= {
         ("connect_timeout", "7"), ("application_name", "mine"), ("tcp_user_timeout", "4000"),
     }  # fmt: skip
+
+
+def test_a_sentence_about_a_server_never_holds_the_password() -> None:
+    url = make_url("postgresql://me:open-sesame@a.example:5433/x")
+    said = postgresql._sentence("connection failed: FATAL:  open-sesame is not the word\nDETAIL: none", url)
+    assert said == "PostgreSQL at a.example port 5433, database 'x': … is not the word"
 
 
 @pytest.mark.parametrize("setting", ["fsync", "full_page_writes"])
