@@ -1,7 +1,8 @@
 """Opens a store on PostgreSQL so that what COMMIT has returned for is safe, and so that no wait is without an end.
 
 A connection is refused on a server that could lose what it acknowledged. What goes wrong while connecting is told in a
-sentence that holds neither the password nor the URL. psycopg is imported only when such a store is opened.
+sentence that holds neither the password nor the URL; an error of our own carries it as a note, fit for a log. psycopg
+is imported only when such a store is opened.
 """
 
 import time
@@ -97,7 +98,9 @@ def engine_of(url: URL, *, writes: bool, silence: float | None = None) -> Engine
             return _bounded(silence).connect(*words, **{**_LINK, **options})
         except psycopg.OperationalError as error:
             # The same kind of error, so that a lost server stays what heals by itself, in words for a person.
-            raise psycopg.OperationalError(_sentence(str(error), url)) from None
+            told = psycopg.OperationalError(_sentence(str(error), url))
+            told.add_note(str(told))
+            raise told from None
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: Any) -> None:
@@ -161,7 +164,9 @@ def _bounded(silence: float | None) -> Any:
                     elif time.monotonic() - heard > seconds:
                         # Not asked to finish in peace, which could take as long: closed.
                         self.pgconn.finish()
-                        raise psycopg.OperationalError(f"the server said nothing for {seconds:g} s")
+                        silent = psycopg.OperationalError(f"the server said nothing for {seconds:g} s")
+                        silent.add_note(str(silent))
+                        raise silent
                     state = gen.send(ready)
             except StopIteration as done:
                 result: Result = done.value

@@ -100,6 +100,7 @@ class Writer:
         self._waiting: deque[_Ticket] = deque()
         self._in_flight: list[_Ticket] = []
         self._is_failing = False
+        self._why = ""
         self._is_stopping = False
         self._is_dead = False
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
@@ -215,8 +216,10 @@ class Writer:
             # Where the connection is lost in a commit, nobody can say yet what became of it.
             is_in_doubt = isinstance(error, DBAPIError) and error.connection_invalidated
             self._pulse.failed(minutes, is_in_doubt=is_in_doubt)
-            if not self._is_failing:
-                log.error("commit_failed", extra={"error": type(error).__name__, "why": _reason(error)})
+            # Once for each reason: a server that is gone may come back as one that only reads.
+            if not self._is_failing or self._why != _reason(error):
+                self._why = _reason(error)
+                log.error("commit_failed", extra={"error": type(error).__name__, "why": self._why})
             self._is_failing = True
         self._measure(time.monotonic() - began)
         for ticket, outcome in zip(tickets, outcomes, strict=True):
@@ -254,6 +257,7 @@ def _reason(error: Exception) -> str:
     if isinstance(error, CollectorError):
         return str(error)
     cause = getattr(error, "orig", None)
-    # PostgreSQL's own words may hold values of a row; the name of the kind does not.
+    # PostgreSQL's own words may hold values of a row; the name of the kind and our own notes do not.
     kind = type(cause).__name__ if hasattr(cause, "sqlstate") else ""
-    return str(getattr(cause, "sqlite_errorname", "")) or kind or "unknown"
+    note = next(iter(getattr(cause, "__notes__", ())), "")
+    return str(getattr(cause, "sqlite_errorname", "")) or note or kind or "unknown"

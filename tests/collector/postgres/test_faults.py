@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from collector import store
+from collector.errors import CollectorError
 from collector.pulse import MINUTE, Pulse
 from collector.writer import Writer
 from tests.collector.conftest import CollectorProcess, Provider
@@ -70,6 +71,34 @@ def stop_and_start(numbers: list[int], postgres: PostgresServer, collector: Coll
     traffic.check(rows(STORED))
     assert rows("SELECT count(*) FROM nonces") == rows("SELECT count(*) FROM callbacks")
     assert eventually(lambda: is_ready(collector))
+    assert collector.end() == 0
+
+
+@pytest.mark.full
+def test_a_server_that_comes_back_as_a_standby_is_a_503_that_says_so_until_it_is_the_primary_again(
+    postgres: PostgresServer, database: str, make_on: Make, rows: Rows
+) -> None:
+    collector = make_on(database).start()
+    assert collector.post(Provider.fields("before")).status == 200
+    mark = postgres.data / "standby.signal"
+    try:
+        postgres.stop()
+        mark.touch()
+        postgres.start()
+        said = "this PostgreSQL is a standby and only reads"
+        assert eventually(lambda: any(said in event.get("why", "") for event in collector.events()))
+        assert collector.post(Provider.fields("meanwhile")).status == 503
+        with pytest.raises(CollectorError, match=said):
+            store.initialise(store.writer_engine(database))
+        # Whoever only reads may do so.
+        assert collector.run("status").returncode == 0
+    finally:
+        postgres.stop()
+        mark.unlink()
+        postgres.start()
+    assert eventually(lambda: is_ready(collector))
+    assert collector.post(Provider.fields("after")).status == 200
+    assert rows("SELECT session_id FROM callbacks ORDER BY 1") == [("after",), ("before",)]
     assert collector.end() == 0
 
 

@@ -102,6 +102,11 @@ def test_who_is_not_let_in_is_told_why_in_one_sentence(what: str, instead: str, 
     assert "open-sesame" not in str(caught.value)
 
 
+def test_a_server_without_tls_is_not_talked_to_where_tls_is_demanded(through: str) -> None:
+    with pytest.raises(CollectorError, match=r"server does not support SSL, but SSL was required; check sslmode"):
+        store.initialise(engines.writer_engine(f"{through}?sslmode=require"))
+
+
 def test_a_server_that_is_not_there_ends_serve_with_status_two(database: str, make_on: Make, tmp_path: Path) -> None:
     made = make_url(database).update_query_dict({"host": str(tmp_path)})
     ended = make_on(made.render_as_string(hide_password=False)).run("serve")
