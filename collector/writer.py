@@ -259,5 +259,7 @@ def _reason(error: Exception) -> str:
     cause = getattr(error, "orig", None)
     # PostgreSQL's own words may hold values of a row; the name of the kind and our own notes do not.
     kind = type(cause).__name__ if hasattr(cause, "sqlstate") else ""
+    if kind == "OperationalError" and isinstance(error, DBAPIError) and error.connection_invalidated:
+        kind = "the connection was lost"
     note = next(iter(getattr(cause, "__notes__", ())), "")
     return str(getattr(cause, "sqlite_errorname", "")) or note or kind or "unknown"

@@ -30,6 +30,13 @@ def eventually(holds: Callable[[], bool], within: float = 30.0) -> bool:
     return holds()
 
 
+def away_from_the_turn_of_a_minute() -> None:
+    """Wait until the next commit will be a callback's: when a minute is over, it is written in one of its own."""
+    second = time.time() % 60
+    if not 4 <= second <= 50:
+        time.sleep((64 - second) % 60)
+
+
 def is_ready(collector: CollectorProcess) -> bool:
     return collector.request("GET", "/readyz").status == 200
 
@@ -86,6 +93,8 @@ def test_a_server_that_comes_back_as_a_standby_is_a_503_that_says_so_until_it_is
         mark.touch()
         postgres.start()
         said = "this PostgreSQL is a standby and only reads"
+        # Whoever is idle notices with the next callback, or the next minute.
+        assert collector.post(Provider.fields("meanwhile")).status == 503
         assert eventually(lambda: any(said in event.get("why", "") for event in collector.events()))
         assert collector.post(Provider.fields("meanwhile")).status == 503
         with pytest.raises(CollectorError, match=said):
@@ -108,8 +117,7 @@ def test_a_connection_cut_in_the_middle_of_a_commit_is_a_503_and_the_retry_finds
 ) -> None:
     collector = make_on(through).start()
     fields, nonce = Provider.fields("s-1"), collector.provider.nonce()
-    # At the end of a minute there is a commit of nothing but the minute.
-    time.sleep(max(0.0, time.time() % 60 - 50))
+    away_from_the_turn_of_a_minute()
     link.at_commit = what  # type: ignore[assignment]
     assert deliver(collector, fields, nonce) == 503
     assert link.lost.is_set()
@@ -161,7 +169,7 @@ def test_a_transaction_that_was_left_open_lets_go_of_its_nonces_and_others_do_no
 ) -> None:
     collector = make_on(through).start()
     fields, nonce = Provider.fields("s-1"), collector.provider.nonce()
-    time.sleep(max(0.0, time.time() % 60 - 50))
+    away_from_the_turn_of_a_minute()
     link.at_commit = "keep the commit"
     assert deliver(collector, fields, nonce) == 503
     assert link.lost.is_set()

@@ -2,6 +2,7 @@
 
 import functools
 import signal
+import socket
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -11,10 +12,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from collector import pulse, store
+from collector import pulse, serve, store
 from collector.items import Outcome, Verification
 from collector.ledger import Ledger
 from collector.pulse import Counts
+from collector.settings import Settings
 from tests.collector.conftest import CollectorProcess, Provider
 from tests.collector.postgres.conftest import Rows
 from tests.collector.postgres.traffic import STORED, Traffic, deliver
@@ -48,7 +50,7 @@ def test_a_nonce_sent_to_two_collectors_with_two_contents_is_bound_to_one(
     pair: list[CollectorProcess], rows: Rows
 ) -> None:
     first, second = pair
-    for number in range(60):
+    for number in range(40):
         nonce = first.provider.nonce()
         contents = [Provider.fields(f"{number}-{name}") for name in ("one", "other")]
         statuses = both_at_once(
@@ -62,9 +64,9 @@ def test_a_nonce_sent_to_two_collectors_with_two_contents_is_bound_to_one(
         winner = contents[statuses.index(200)]
         again = [functools.partial(deliver, one, winner, nonce) for one in pair]
         assert both_at_once(*again) == [200, 200]
-    assert rows("SELECT count(*), min(arrivals), max(arrivals) FROM nonces") == [(60, 3, 3)]
-    assert rows("SELECT count(*) FROM callbacks") == [(180,)]
-    assert rows("SELECT count(*) FROM quarantine WHERE reason = 'nonce_reused'") == [(60,)]
+    assert rows("SELECT count(*), min(arrivals), max(arrivals) FROM nonces") == [(40, 3, 3)]
+    assert rows("SELECT count(*) FROM callbacks") == [(120,)]
+    assert rows("SELECT count(*) FROM quarantine WHERE reason = 'nonce_reused'") == [(40,)]
 
 
 def test_a_collector_that_is_killed_under_load_loses_nothing_and_the_other_goes_on(
@@ -115,6 +117,7 @@ def test_two_collectors_under_load_count_every_request_in_minutes_of_their_own(
     assert statuses == [[200] * 100] * 2
     assert set(traffic.answers) == {200}
     assert [collector.end() for collector in pair] == [0, 0]
+    assert rows("SELECT DISTINCT collector FROM pulse") == [(f"serve@{socket.gethostname()}:0",)]
     assert rows("SELECT sum(accepted), sum(repeated) FROM pulse") == [(traffic.answers[200], 200)]
     assert rows("SELECT sum(arrivals) FROM nonces") == [(traffic.answers[200] + 200,)]
     assert rows("SELECT count(*) FROM callbacks") == [(traffic.answers[200] + 200,)]
@@ -169,22 +172,19 @@ def test_two_processes_of_one_name_add_their_minutes_up(database: str, rows: Row
     ]
 
 
-def test_collectors_on_one_host_have_names_that_differ_by_their_port(database: str, make_on: Make, rows: Rows) -> None:
-    import socket
+def test_collectors_on_one_host_have_names_that_differ_by_their_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    def name(**given: Any) -> str:
+        return serve.name_of(Settings(**{"database_url": "postgresql://h/db", "port": 8081, **given}))
 
-    from collector.serve import name_of
-    from collector.settings import Settings
-
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    one, other = make_on(database, "first", COLLECTOR_PORT=str(port)), make_on(database, "second")
-    for collector in (one, other):
-        # It handles the signal once it answers.
-        assert collector.start().request("GET", "/healthz").status == 200
-        assert collector.end() == 0
     host = socket.gethostname()
-    assert rows("SELECT collector FROM pulse ORDER BY 1") == [(f"serve@{host}:0",), (f"serve@{host}:{port}",)]
-    assert name_of(Settings(database_url="sqlite:///x.db", port=port)) == "serve"
+    assert (name(), name(port=8082)) == (f"serve@{host}:8081", f"serve@{host}:8082")
+    assert name(database_url="sqlite:///x.db") == "serve"
+    # Under systemd the port is that of the socket it opened, which stays open.
+    with socket.create_server(("127.0.0.1", 0)) as opened:
+        monkeypatch.setattr(serve, "listen_fds", lambda: 1)
+        monkeypatch.setattr(serve, "FIRST_SYSTEMD_SOCKET", opened.fileno())
+        assert name() == f"serve@{host}:{opened.getsockname()[1]}"
+        socket.create_connection(opened.getsockname()).close()
 
 
 def test_a_deadlock_is_tried_once_more_and_nobody_notices(
