@@ -5,6 +5,7 @@ sentence that holds neither the password nor the URL; an error of our own carrie
 is imported only when such a store is opened.
 """
 
+import re
 import time
 from collections.abc import Generator
 from typing import Any, TypeVar
@@ -46,9 +47,10 @@ SELECT current_setting('fsync'), current_setting('full_page_writes'), current_se
 _ADVICE = {
     "password authentication failed": "check the password in COLLECTOR_DATABASE_URL",
     "no password supplied": "give the password in COLLECTOR_DATABASE_URL",
-    'database "': "create it first: CREATE DATABASE … ENCODING 'UTF8'",
-    'role "': "create it first: CREATE ROLE … LOGIN",
-    "no pg_hba.conf entry": "let this role and address in, in the server's pg_hba.conf",
+    'database ".*" does not exist': "create it first: CREATE DATABASE … ENCODING 'UTF8'",
+    'role ".*" does not exist': "create it first: CREATE ROLE … LOGIN",
+    "permission denied for database": "GRANT CONNECT ON DATABASE … TO this role",
+    r"no pg_hba\.conf entry": "let this role and address in, in the server's pg_hba.conf",
     "could not translate host name": "check the host name",
     "failed to resolve host": "check the host name",
     "starting up": "wait a moment and try again",
@@ -181,7 +183,7 @@ def _sentence(said: str, url: URL) -> str:
     reason = lines[0].rpartition(" failed: ")[2].removeprefix("FATAL: ").strip()
     if url.password:
         reason = reason.replace(str(url.password), "…")
-    advice = next((words for found, words in _ADVICE.items() if found in said), "")
+    advice = next((words for pattern, words in _ADVICE.items() if re.search(pattern, said)), "")
     host = url.host or url.query.get("host", "localhost")
     where = host if isinstance(host, str) else ", ".join(host)
     port = f" port {url.port}" if url.port else ""
