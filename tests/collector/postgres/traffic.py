@@ -64,7 +64,7 @@ class Traffic:
                 # As a client that was turned away: not at once again, nor a thousand times a second.
                 self._stop.wait(0.05)
 
-    def wait_for(self, holds: Callable[[], bool], seconds: float = 30) -> None:
+    def wait_for(self, holds: Callable[[], bool], seconds: float = 60) -> None:
         """Go on until something holds."""
         end = time.monotonic() + seconds
         while not holds():
@@ -81,7 +81,7 @@ class Traffic:
             assert row == (f"{session}-a", "delivered", f'{{"ErrorDetail": "word {session}"}}')
 
 
-def deliver(collector: CollectorProcess, fields: dict[str, str], nonce: str, timeout: float = 10) -> int:
+def deliver(collector: CollectorProcess, fields: dict[str, str], nonce: str, timeout: float = 30) -> int:
     """Send one callback and give the status of the answer; 0 if there was none."""
     connection = http.client.HTTPConnection("127.0.0.1", collector.port, timeout=timeout)
     headers = {"Content-Type": "application/x-www-form-urlencoded", **collector.provider.headers(nonce)}
