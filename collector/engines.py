@@ -12,9 +12,10 @@ from typing import Any
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
+from collector import postgresql
 from collector.errors import CollectorError
 
 # SQLite before 3.51.3 can lose committed pages when two connections write or checkpoint at one moment.
@@ -89,10 +90,17 @@ def _create_file(path: Path) -> None:
         os.close(folder)
 
 
-def writer_engine(url: str) -> Engine:
+def writer_engine(url: str, *, silence: float | None = None) -> Engine:
     """Open a store for writing so that what COMMIT has returned for survives a power cut.
 
     A SQLite file is created (mode 0600) where there is none. The durability settings are read back on each connection.
+
+    Parameters
+    ----------
+    url
+        Of the store.
+    silence
+        Seconds PostgreSQL may say nothing before a connection is given up; None where a statement may take its time.
 
     Raises
     ------
@@ -101,7 +109,7 @@ def writer_engine(url: str) -> Engine:
     """
     path = sqlite_file(url)
     if path is None:
-        return _postgresql_engine(url)
+        return postgresql.engine_of(parsed(url), writes=True, silence=silence)
     try:
         _create_file(path)
     except OSError as error:
@@ -130,24 +138,6 @@ def writer_engine(url: str) -> Engine:
     return engine
 
 
-def _postgresql_engine(url: str) -> Engine:
-    try:
-        engine = create_engine(parsed(url), hide_parameters=True, pool_pre_ping=True)
-    except (ImportError, NoSuchModuleError):
-        raise CollectorError("PostgreSQL needs the package psycopg: pip install 'psycopg[binary]'") from None
-
-    @event.listens_for(engine, "connect")
-    def configure(connection: Any, _record: Any) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute("SET synchronous_commit = on")
-            cursor.execute("SET TIME ZONE 'UTC'")
-            if cursor.execute("SHOW fsync").fetchone()[0] != "on":
-                raise CollectorError("this PostgreSQL runs with fsync=off: acknowledged rows would not be safe")
-        connection.commit()
-
-    return engine
-
-
 def reader_engine(url: str) -> Engine:
     """Open a store for reading beside the process that writes it; nothing can be written through it.
 
@@ -158,7 +148,7 @@ def reader_engine(url: str) -> Engine:
     """
     path = sqlite_file(url)
     if path is None:
-        return _postgresql_engine(url)
+        return postgresql.engine_of(parsed(url), writes=False)
     if not path.is_file():
         raise CollectorError(f"there is no store at {path}; `collector serve` or `collector replay` makes one")
     module = sqlite_module()

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, bindparam, func, select, update
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, ProgrammingError
 
+from collector.errors import CollectorError
 from collector.items import Arrival, Item, Nonce, Outcome, Verification
 from collector.logs import log
 from collector.store import callbacks, insert_new, nonces, quarantine, verifications
@@ -27,6 +28,8 @@ QUARANTINE_ROWS = 20_000
 FORGED = "nonce_reused"
 """The reason under which a forged content is counted and kept."""
 
+# Of PostgreSQL: two transactions waited for each other (deadlock), or saw each other's rows (serialization).
+_CROSSED = {"40P01", "40001"}
 # Well below the number of values one statement may carry in either database.
 CHUNK = 1_000
 
@@ -75,8 +78,21 @@ class Ledger:
         Raises
         ------
         DBAPIError
-            If the store as a whole could not be written to: then nothing was.
+            If the store as a whole could not be written to: then nothing was, or nobody can say because the
+            connection was lost during the commit.
         """
+        try:
+            return self._write(connection, items, also)
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) not in _CROSSED:
+                raise
+            log.warning("crossed", extra={"error": type(error.orig).__name__})
+        # The database undid all of it for the sake of another collector, which is through by now.
+        return self._write(connection, items, also)
+
+    def _write(
+        self, connection: Connection, items: Sequence[Item], also: Callable[[list[Outcome | None]], None]
+    ) -> list[Outcome | None]:
         for apply in (self._apply_in_hope, self._apply, self._apply_one_by_one):
             try:
                 with connection.begin():
@@ -153,7 +169,9 @@ def _store(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
 
 def _report(connection: Connection, reports: Sequence[Verification]) -> None:
     """Add successes the application reported; one reported before is left as it is."""
-    rows = [{"session_id": r.session_id, "verified_at": r.verified_at, "received_at": r.received_at} for r in reports]
+    # In one order, so that no two collectors cross; of two alike the first stays the first.
+    sorted_ = sorted(reports, key=lambda r: (r.session_id, r.verified_at))
+    rows = [{"session_id": r.session_id, "verified_at": r.verified_at, "received_at": r.received_at} for r in sorted_]
     insert_new(connection, verifications, rows, unless=("session_id", "verified_at"))
 
 
@@ -243,7 +261,7 @@ def _raw_row(arrival: Arrival, reason: str, held: tuple[Nonce, ...]) -> dict[str
 def _is_of_a_row(error: Exception) -> bool:
     """Tell what one row brought along (a value no column takes) from what the store suffers as a whole."""
     if not isinstance(error, DBAPIError):
-        return True
+        return not isinstance(error, CollectorError)
     kinds = (IntegrityError, DataError, InterfaceError, ProgrammingError)
     return isinstance(error, kinds) and not error.connection_invalidated
 

@@ -14,8 +14,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, and_, delete, select
+from sqlalchemy import ColumnElement, Connection, and_, delete, select
 
+from collector.store import alone
 from collector.store import pulse as table
 
 MINUTE = 60_000_000
@@ -81,6 +82,9 @@ class Pulse:
         self._now = now
         self._lock = threading.Lock()
         self._minutes: dict[int, Counts] = {}
+        # Minute → what was to be added, and what the store has of it if it was. The writing thread's alone.
+        self._tried: dict[int, tuple[Counts, Counts]] = {}
+        self._doubts: dict[int, tuple[Counts, Counts]] = {}
         self._totals: Counter[tuple[str, str]] = Counter()
 
     def count(self, kind: str, reason: str = "", *, at: int | None = None) -> None:
@@ -132,6 +136,35 @@ class Pulse:
             for minute, counts in minutes.items():
                 self._minutes[minute] = counts.plus(self._minutes.get(minute, Counts()))
 
+    def write(self, connection: Connection, minutes: Mapping[int, Counts]) -> None:
+        """Write minutes that were taken, and those in doubt that turn out not to have been written.
+
+        To be followed by `written` or `failed`.
+        """
+        if not minutes and not self._doubts:
+            return
+        # Whatever transaction is in doubt has ended by now: it held the same lock.
+        alone(connection, f"pulse {self.collector}")
+        held = read(connection, self.collector, {*minutes, *self._doubts})
+        added = dict(minutes)
+        for minute, (counts, total) in self._doubts.items():
+            if held.get(minute) != total:
+                added[minute] = counts.plus(added.get(minute, Counts()))
+        self._tried = {minute: (counts, held.get(minute, Counts()).plus(counts)) for minute, counts in added.items()}
+        put(connection, self.collector, {minute: total for minute, (_, total) in self._tried.items()})
+
+    def written(self) -> None:
+        """Say that the commit returned."""
+        self._tried, self._doubts = {}, {}
+
+    def failed(self, minutes: Mapping[int, Counts], *, is_in_doubt: bool) -> None:
+        """Take minutes back; in doubt, because the connection was lost in the commit, until the store tells."""
+        if is_in_doubt and self._tried:
+            self._doubts = self._tried
+        else:
+            self.give_back(minutes)
+        self._tried = {}
+
     def totals(self) -> dict[tuple[str, str], int]:
         """Give the number of requests since the start by (kind, reason)."""
         with self._lock:
@@ -159,13 +192,28 @@ def write(
     """
     if not minutes:
         return
-    same = and_(table.c.collector == collector, table.c.minute.in_(sorted(minutes)))
-    merged = dict(minutes)
-    for row in connection.execute(select(table).where(same)):
-        held = Counts(row.accepted, row.repeated, row.quarantined, *kept(row.refused_by))
-        merged[row.minute] = merge(held, merged[row.minute])
-    connection.execute(delete(table).where(same))
-    connection.execute(table.insert(), [_row(collector, minute, merged[minute]) for minute in sorted(merged)])
+    # Two processes of one name on PostgreSQL (two replays, two hosts called alike) add up, one after the other.
+    alone(connection, f"pulse {collector}")
+    held = read(connection, collector, minutes)
+    merged = {minute: merge(held[minute], new) if minute in held else new for minute, new in minutes.items()}
+    put(connection, collector, merged)
+
+
+def read(connection: Connection, collector: str, minutes: Iterable[int]) -> dict[int, Counts]:
+    """Read those of these minutes that the store has of a collector."""
+    found = connection.execute(select(table).where(_same(collector, minutes)))
+    return {row.minute: Counts(row.accepted, row.repeated, row.quarantined, *kept(row.refused_by)) for row in found}
+
+
+def put(connection: Connection, collector: str, minutes: Mapping[int, Counts]) -> None:
+    """Write minutes in the place of what the store has of them."""
+    if minutes:
+        connection.execute(delete(table).where(_same(collector, minutes)))
+        connection.execute(table.insert(), [_row(collector, minute, minutes[minute]) for minute in sorted(minutes)])
+
+
+def _same(collector: str, minutes: Iterable[int]) -> ColumnElement[bool]:
+    return and_(table.c.collector == collector, table.c.minute.in_(sorted(minutes)))
 
 
 def kept(refused_by: str) -> tuple[Counter[str], int]:

@@ -29,6 +29,7 @@ from collector.engines import has_space, sqlite_file, writer_engine
 from collector.errors import CollectorError
 from collector.logs import log
 from collector.notify import Notify
+from collector.postgresql import SILENCE
 from collector.pulse import Pulse
 from collector.routes import now, problem, problem_headers
 from collector.settings import Settings, listen_fds, service_manager
@@ -75,7 +76,7 @@ def serve(settings: Settings) -> int:
     """
     with ExitStack() as stack:
         stack.enter_context(sole_server(settings.database_url))
-        engine = writer_engine(settings.database_url)
+        engine = writer_engine(settings.database_url, silence=SILENCE)
         stack.callback(engine.dispose)
         initialise(engine)
         oldest = accept_peppers(engine, checks_of(settings))
@@ -115,8 +116,22 @@ def settle_on_one_core(number: int) -> None:
 
 
 def name_of(settings: Settings) -> str:
-    """Name this collector in its pulse, the same after every start: a SQLite store has only one."""
-    return "serve" if sqlite_file(settings.database_url) else f"serve@{socket.gethostname()}"
+    """Name this collector in its pulse, the same after every start: a SQLite store has only one.
+
+    On PostgreSQL several may serve one store, also on one host, where they differ by their port.
+    """
+    if sqlite_file(settings.database_url):
+        return "serve"
+    return f"serve@{socket.gethostname()}:{_own_port(settings)}"
+
+
+def _own_port(settings: Settings) -> int:
+    """Give the port that was asked for, or that of the first socket which systemd opened."""
+    if not listen_fds():
+        return settings.port
+    with socket.socket(fileno=os.dup(FIRST_SYSTEMD_SOCKET)) as given:
+        address = given.getsockname()
+    return int(address[1]) if isinstance(address, tuple) else 0
 
 
 @contextmanager

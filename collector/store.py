@@ -40,6 +40,7 @@ from collector.wire import COLUMNS
 __all__ = [
     "SCHEMA",
     "accept_peppers",
+    "alone",
     "callbacks",
     "check",
     "initialise",
@@ -185,6 +186,14 @@ def said_plainly(what: str) -> Iterator[None]:
         raise CollectorError(f"{what}: {str(error.orig).splitlines()[0]}") from None
 
 
+def alone(connection: Connection, what: str) -> None:
+    """Keep other processes from doing the same until this transaction ends; in SQLite every transaction does that."""
+    if connection.dialect.name == "postgresql":
+        # A key that nobody else's advisory locks in this database are likely to have.
+        word = f"verify-analytics {what}"
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtextextended(%(word)s, 0))", {"word": word})
+
+
 def initialise(engine: Engine) -> None:
     """Create the tables where there are none, and check that those that are there are ours.
 
@@ -194,6 +203,7 @@ def initialise(engine: Engine) -> None:
         As `check` does.
     """
     with said_plainly("the store cannot be opened"), engine.begin() as connection:
+        alone(connection, "schema")
         if not inspect(connection).get_table_names():
             metadata.create_all(connection)
             version_table.create(connection)
@@ -271,6 +281,8 @@ def accept_peppers(engine: Engine, offered: Mapping[str, str]) -> str:
         If one is missing: numbers and digests written with it could no longer be recognised.
     """
     with said_plainly("the store cannot be opened"), engine.begin() as connection:
+        # Two collectors that start on an empty store must agree which pepper is its oldest.
+        alone(connection, "peppers")
         known = connection.execute(select(peppers).order_by(peppers.c.pepper_id)).all()
         lost = [row.key_id for row in known if offered.get(row.key_id) != row.check_value]
         if lost:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from collector import pulse
-from collector.errors import Refused
+from collector.errors import CollectorError, Refused
 from collector.items import Item, Outcome, Verification
 from collector.ledger import Ledger
 from collector.logs import log
@@ -104,6 +104,7 @@ class Writer:
         self._waiting: deque[_Ticket] = deque()
         self._in_flight: list[_Ticket] = []
         self._is_failing = False
+        self._why = ""
         self._is_stopping = False
         self._is_dead = False
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
@@ -211,21 +212,27 @@ class Writer:
 
     def _write(self, connection: Connection, tickets: Sequence[_Ticket], minutes: Mapping[int, Counts]) -> None:
         began = time.monotonic()
-        failure: DBAPIError | None = None
+        failure: DBAPIError | CollectorError | None = None
         try:
             outcomes = self._rules.write(
                 connection,
                 [ticket.item for ticket in tickets],
-                lambda _: pulse.write(connection, self._pulse.collector, minutes),
+                lambda _: self._pulse.write(connection, minutes),
             )
+            self._pulse.written()
             self._is_failing = False
             self.committed_at = time.monotonic()
-        except DBAPIError as error:
+        except (DBAPIError, CollectorError) as error:
+            # The second is a server that came back as one that would not keep what it acknowledges.
             failure = error
             outcomes = [None] * len(tickets)
-            self._pulse.give_back(minutes)
-            if not self._is_failing:
-                log.error("commit_failed", extra={"error": type(error).__name__, "why": _reason(error)})
+            # Where the connection is lost in a commit, nobody can say yet what became of it.
+            is_in_doubt = isinstance(error, DBAPIError) and error.connection_invalidated
+            self._pulse.failed(minutes, is_in_doubt=is_in_doubt)
+            # Once for each reason: a server that is gone may come back as one that only reads.
+            if not self._is_failing or self._why != _reason(error):
+                self._why = _reason(error)
+                log.error("commit_failed", extra={"error": type(error).__name__, "why": self._why})
             self._is_failing = True
         self._measure(time.monotonic() - began)
         for ticket, outcome in zip(tickets, outcomes, strict=True):
@@ -235,7 +242,7 @@ class Writer:
             ticket.settle()
         with self._state:
             self._in_flight = []
-        if failure is not None and _code(failure) in _BROKEN:
+        if isinstance(failure, DBAPIError) and _code(failure) in _BROKEN:
             raise _Broken from failure
 
     def _count(self, item: Item, outcome: Outcome) -> None:
@@ -260,4 +267,12 @@ def _reason(error: Exception) -> str:
     """Say what happened in words that hold nothing of a row."""
     if isinstance(error, _Broken) and isinstance(error.__cause__, DBAPIError):
         return _BROKEN[_code(error.__cause__)]
-    return str(getattr(getattr(error, "orig", None), "sqlite_errorname", "")) or "unknown"
+    if isinstance(error, CollectorError):
+        return str(error)
+    cause = getattr(error, "orig", None)
+    # PostgreSQL's own words may hold values of a row; the name of the kind and our own notes do not.
+    kind = type(cause).__name__ if hasattr(cause, "sqlstate") else ""
+    if kind == "OperationalError" and isinstance(error, DBAPIError) and error.connection_invalidated:
+        kind = "the connection was lost"
+    note = next(iter(getattr(cause, "__notes__", ())), "")
+    return str(getattr(cause, "sqlite_errorname", "")) or note or kind or "unknown"

@@ -10,6 +10,8 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine
 
+from collector.store import alone
+
 
 def config() -> Config:
     """Point Alembic at this folder."""
@@ -27,5 +29,6 @@ def upgrade(engine: Engine) -> None:
     """Bring a store to the newest revision; one that is there already is left as it is."""
     made = config()
     with engine.begin() as connection:
+        alone(connection, "schema")
         made.attributes["connection"] = connection
         command.upgrade(made, "head")

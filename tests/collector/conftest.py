@@ -20,6 +20,9 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
 import pytest
+from sqlalchemy import Connection, Engine, event
+
+from tests.postgres import PostgresServer
 
 TOKEN = "kD83hfQ0pLmZx71vTqRs92WbYcEaNuJo54GiUdHw"
 SECRET = "zB7Wq1rY5tKp9sXv3mNc8hLd2gFj6eQa"
@@ -181,6 +184,30 @@ def clean_environment() -> dict[str, str]:
 def provider() -> Provider:
     """Give a provider that knows the token."""
     return Provider()
+
+
+@pytest.fixture
+def engines_closed() -> Iterator[None]:
+    """Close the connections of every engine a test opens: psycopg warns of those that nobody closes."""
+    engines: set[Engine] = set()
+
+    def noted(connection: Connection) -> None:
+        engines.add(connection.engine)
+
+    event.listen(Engine, "engine_connect", noted)
+    yield
+    event.remove(Engine, "engine_connect", noted)
+    for engine in engines:
+        engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def empty_store(request: pytest.FixtureRequest, tmp_path: Path, engines_closed: None) -> str:
+    """Give the URL of a store that is not made yet, in each of the two databases."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'data' / 'store.db'}"
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.emptied_database()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,8 +22,8 @@ RAW = Raw("POST", "/callbacks/plivo", (("Name", "value"),), b"as it came")
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    made = store.writer_engine(f"sqlite:///{tmp_path / 'store.db'}")
+def engine(empty_store: str) -> Iterator[Engine]:
+    made = store.writer_engine(empty_store)
     store.initialise(made)
     yield made
     made.dispose()

@@ -3,7 +3,6 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, select
@@ -38,8 +37,8 @@ def beating(clock: Clock) -> Pulse:
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    made = store.writer_engine(f"sqlite:///{tmp_path / 'store.db'}")
+def engine(empty_store: str) -> Iterator[Engine]:
+    made = store.writer_engine(empty_store)
     store.initialise(made)
     yield made
     made.dispose()
@@ -138,6 +137,26 @@ def test_two_parts_of_one_minute_add_up_as_after_a_restart(engine: Engine) -> No
     write(engine, {NOON: Counts(accepted=2, refused=Counter(signature=1))})
     write(engine, {NOON: Counts(accepted=1, repeated=1, refused=Counter(method=1)), NOON + MINUTE: Counts()})
     assert rows(engine) == {0: (3, 1, 0, 2, {"method": 1, "signature": 1}), 1: (0, 0, 0, 0, {})}
+
+
+def test_minutes_whose_commit_was_lost_are_counted_once_whether_it_happened_or_not(engine: Engine) -> None:
+    minutes = Pulse("one", lambda: NOON)
+
+    def attempt(counts: Counts, *, commits: bool) -> None:
+        with engine.connect() as connection:
+            transaction = connection.begin()
+            minutes.write(connection, {NOON: counts})
+            if commits:
+                transaction.commit()
+        minutes.failed({NOON: counts}, is_in_doubt=True)
+
+    for commits in (True, False, False, True, True):
+        attempt(Counts(accepted=1, refused=Counter(store=2)), commits=commits)
+    with engine.begin() as connection:
+        minutes.write(connection, {})
+    minutes.written()
+    assert rows(engine) == {0: (5, 0, 0, 10, {"store": 10})}
+    assert minutes.take(unfinished=True) == {}
 
 
 def test_minutes_of_two_collectors_stay_apart(engine: Engine) -> None:

@@ -22,13 +22,18 @@ def url_in(folder: Path) -> str:
     return f"sqlite:///{folder / 'data' / 'store.db'}"
 
 
+in_sqlite = pytest.mark.parametrize("empty_store", ["sqlite"], indirect=True)
+
+
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    made = url_in(tmp_path)
-    store.initialise(store.writer_engine(made))
-    return made
+def url(empty_store: str) -> str:
+    engine = store.writer_engine(empty_store)
+    store.initialise(engine)
+    engine.dispose()
+    return empty_store
 
 
+@in_sqlite
 def test_a_writing_connection_is_as_durable_as_it_was_asked_to_be(url: str) -> None:
     with store.writer_engine(url).connect() as connection:
         read_back = {
@@ -38,6 +43,7 @@ def test_a_writing_connection_is_as_durable_as_it_was_asked_to_be(url: str) -> N
     assert read_back == {"journal_mode": "wal", "synchronous": 2, "mmap_size": 0, "busy_timeout": 2_500}
 
 
+@in_sqlite
 def test_a_database_that_does_not_take_the_durable_settings_is_not_written_to(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -86,6 +92,7 @@ def test_creating_a_store_makes_its_name_durable_too(tmp_path: Path, monkeypatch
     assert flushed == [True]
 
 
+@in_sqlite
 def test_the_columns_of_callbacks_are_those_of_the_window(url: str) -> None:
     assert [c.name for c in store.callbacks.columns] == ["callback_id", *(c.name for c in wire.COLUMNS)]
     with sqlite3.connect(store.sqlite_file(url) or "") as connection:
@@ -97,6 +104,7 @@ def test_the_columns_of_callbacks_are_those_of_the_window(url: str) -> None:
     }
 
 
+@in_sqlite
 def test_a_strict_table_refuses_text_in_a_column_of_times(url: str) -> None:
     with pytest.raises(IntegrityError), store.writer_engine(url).begin() as connection:
         connection.exec_driver_sql("INSERT INTO verifications VALUES (1, 'a', 'noon', 2)")
@@ -147,6 +155,7 @@ def test_reading_a_store_that_is_not_there_does_not_make_one(tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == []
 
 
+@in_sqlite
 def test_nothing_can_be_written_through_a_reader(url: str) -> None:
     with pytest.raises(OperationalError, match="readonly"), store.reader_engine(url).begin() as connection:
         connection.execute(store.peppers.insert().values(key_id="a", check_value="b"))

@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,9 +20,12 @@ from collector.writer import Writer
 NOON = 1_788_264_000_000_000
 
 
+in_sqlite = pytest.mark.parametrize("empty_store", ["sqlite"], indirect=True)
+
+
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'store.db'}"
+def url(empty_store: str) -> str:
+    return empty_store
 
 
 @pytest.fixture
@@ -72,11 +74,14 @@ class Held:
     def __enter__(self) -> "Held":
         self._connection = self._engine.connect()
         self._transaction = self._connection.begin()
+        if self._engine.dialect.name == "postgresql":
+            self._connection.exec_driver_sql("LOCK TABLE nonces")
         return self
 
     def __exit__(self, *_: object) -> None:
         self._transaction.rollback()
         self._connection.close()
+        self._engine.dispose()
 
 
 def eventually(holds: Callable[[], bool], within: float = 10.0) -> bool:
@@ -143,6 +148,7 @@ def test_while_the_oldest_row_waits_too_long_new_ones_are_turned_away_at_once(
     assert stored(url) == {"0", "2"}
 
 
+@in_sqlite
 def test_a_full_disk_is_a_503_and_heals_by_itself(make_writer: Callable[..., Writer], engine: Engine, url: str) -> None:
     opened: list[Any] = []
     event.listen(engine, "connect", lambda connection, _: opened.append(connection))
@@ -172,6 +178,7 @@ def broken(code: int) -> OperationalError:
     return OperationalError("COMMIT", {}, cause)
 
 
+@in_sqlite
 @pytest.mark.parametrize("code", [10, 10 | 4 << 8, 11, 26], ids=["EIO", "EIO in fsync", "damaged", "no database"])
 def test_after_a_failed_flush_the_batch_is_refused_and_the_process_is_to_end(
     engine: Engine, url: str, code: int
@@ -246,6 +253,7 @@ def test_the_minutes_are_written_also_when_nobody_calls(make_writer: Callable[..
     assert eventually(lambda: minutes() == [NOON])
 
 
+@in_sqlite
 def test_a_minute_that_could_not_be_written_in_time_is_written_when_the_store_is_back(
     make_writer: Callable[..., Writer], engine: Engine
 ) -> None:

@@ -30,10 +30,11 @@ COLLECTOR = {
     "recipient": {"digits"},
     "items": set[str](),
     "setup": {"errors", "values"},
-    "engines": {"errors"},
+    "postgresql": {"errors"},
+    "engines": {"errors", "postgresql"},
     "store": {"errors", "engines", "wire"},
     "migrations": {"errors", "engines", "store"},
-    "ledger": {"items", "logs", "store"},
+    "ledger": {"errors", "items", "logs", "store"},
     "pulse": {"store"},
     "status": {"errors", "store", "pulse"},
     "writer": {"errors", "items", "ledger", "logs", "pulse"},
@@ -52,7 +53,7 @@ TOOLKIT = {
 }
 HEAVY = {"pandas", "numpy", "duckdb", "matplotlib", "narwhals", "polars", "pyspark", "adbc_driver_sqlite"}
 # Third-party packages with one home: where they may be imported in the collector.
-HOMES = {"pyarrow": {"archive"}, "alembic": {"migrations", "migrate"}, "psycopg": {"store"}}
+HOMES = {"pyarrow": {"archive"}, "alembic": {"migrations", "migrate"}, "psycopg": {"postgresql"}}
 CLOCK_READERS = {"collector/routes.py", "collector/__main__.py", "verify_analytics/cli.py"}
 ENVIRONMENT_READERS = {"collector/settings.py", "verify_analytics/cli.py"}
 CLOCK = {

@@ -4,7 +4,6 @@ import pytest
 from sqlalchemy import text
 
 from collector import store
-from collector.errors import CollectorError
 from tests.postgres import PostgresServer
 
 pytestmark = pytest.mark.postgres
@@ -21,15 +20,3 @@ def test_a_store_is_made_on_postgresql_and_recognised_when_it_is_opened_again(po
         assert connection.scalar(text("SELECT count(*) FROM callbacks")) == 0
         assert connection.scalar(text("SHOW synchronous_commit")) == "on"
     reader.dispose()
-
-
-def test_a_server_that_does_not_flush_is_refused(postgres: PostgresServer) -> None:
-    url = postgres.new_database()
-    postgres.stop()
-    try:
-        postgres.start({"fsync": "off"})
-        with pytest.raises(CollectorError, match="fsync=off"):
-            store.initialise(store.writer_engine(url))
-    finally:
-        postgres.stop()
-        postgres.start()
