@@ -6,6 +6,7 @@ covers neither body nor query: the same nonce with the same content is the provi
 """
 
 import json
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -30,6 +31,8 @@ FORGED = "nonce_reused"
 
 # Of PostgreSQL: two transactions waited for each other (deadlock), or saw each other's rows (serialization).
 _CROSSED = {"40P01", "40001"}
+STEP_ASIDE = 0.05
+"""Seconds before a transaction that crossed another one is tried again."""
 # Well below the number of values one statement may carry in either database.
 CHUNK = 1_000
 
@@ -87,7 +90,9 @@ class Ledger:
             if getattr(error.orig, "sqlstate", None) not in _CROSSED:
                 raise
             log.warning("crossed", extra={"error": type(error.orig).__name__})
-        # The database undid all of it for the sake of another collector, which is through by now.
+        # The database undid all of it for the sake of another collector. Who comes again at once can be faster than the
+        # one that was to go first, and meet it in the same way.
+        time.sleep(STEP_ASIDE)
         return self._write(connection, items, also)
 
     def _write(
