@@ -120,7 +120,7 @@ def test_a_connection_cut_in_the_middle_of_a_commit_is_a_503_and_the_retry_finds
     away_from_the_turn_of_a_minute()
     link.at_commit = what  # type: ignore[assignment]
     assert deliver(collector, fields, nonce) == 503
-    assert link.lost.is_set()
+    assert link.lost.wait(10)
     was_stored = what == "lose the answer"
     assert eventually(lambda: rows("SELECT arrivals FROM nonces") == [(1,)] * was_stored)
     assert rows("SELECT count(*) FROM callbacks") == [(int(was_stored),)]
@@ -169,7 +169,7 @@ def test_a_transaction_that_was_left_open_lets_go_of_its_nonces_and_others_do_no
     away_from_the_turn_of_a_minute()
     link.at_commit = "keep the commit"
     assert deliver(collector, fields, nonce) == 503
-    assert link.lost.is_set()
+    assert link.lost.wait(10)
     # A new connection is made; the server still holds what the silent one began.
     assert eventually(lambda: collector.post(Provider.fields("s-2")).status == 200)
     # The lock gives way before a request does, and the server undoes what was left open for ten seconds.
