@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ from urllib.parse import urlencode
 import pytest
 from click.testing import CliRunner, Result
 
-from collector import __version__, setup, store
+from collector import __version__, engines, setup, store
 from collector.__main__ import main
 from collector.settings import Settings
 from tests.collector.conftest import TOKEN, URL, CollectorProcess, Provider
@@ -242,12 +243,18 @@ def test_status_says_what_the_store_holds(make_collector: Callable[..., Collecto
     env = ("--env-file", str(collector.env_file))
     run("replay", "-", *env, stdin=capture("a", "b"))
     lines = run("status", *env).stdout.splitlines()
-    assert lines[0] == f"store          {collector.store}, schema {store.SCHEMA}"
-    assert lines[1] == "callbacks      2, latest 2026-09-01T12:00:01Z"
-    assert lines[2:4] == ["verifications  0", "quarantine     0"]
-    assert lines[4] == "pulse replay   latest minute 2026-09-01T12:00:00Z"
-    assert lines[5] == "V3 unproved    0 accepted on V2 alone (24 h)"
-    assert lines[6] == "refused (24 h) nothing"
+    assert lines[:5] == [
+        f"store          {collector.store}, schema {store.SCHEMA}",
+        "callbacks      2, latest 2026-09-01T12:00:01Z, oldest 2026-09-01T12:00:00Z",
+        "verifications  0",
+        "quarantine     0",
+        "pulse replay   latest minute 2026-09-01T12:00:00Z",
+    ]
+    assert lines[5].startswith("peppers        1, oldest first: ")
+    assert re.fullmatch(r"on disk        \d+\.\d MB, \d+\.\d of it log", lines[6])
+    assert lines[7] == f"versions       collector {__version__}, SQLite {engines.sqlite_module().sqlite_version}"
+    assert lines[8] == "V3 unproved    0 accepted on V2 alone (24 h)"
+    assert lines[9] == "refused (24 h) nothing"
 
 
 def test_status_counts_what_was_refused_lately_and_reads_beside_the_server(
