@@ -18,15 +18,12 @@ from collector.settings import Settings
 from collector.signature import Proof
 from collector.store import (
     callbacks,
-    check,
     insert_new,
     need_peppers,
     nonces,
     quarantine,
-    reader_engine,
-    said_plainly,
 )
-from collector.turns import Turns, opened, windows
+from collector.turns import Turns, opened, reading, windows
 
 # Each may have a body of 64 KB and headers of 16.
 ROWS = 100
@@ -38,12 +35,11 @@ NEVER = "refused"
 
 def listed(url: str, *, reason: str | None, limit: int) -> Iterator[str]:
     """Say what is kept, the newest first, one a line; nothing of what it says."""
-    engine = _readable(url)
     where = [quarantine.c.reason == reason] if reason else []
     columns = [c for c in quarantine.columns if c.name not in {"body", "headers", "url", "nonces", "digest"}]
     octets = func.octet_length(quarantine.c.body).label("octets")
     query = select(*columns, octets).where(*where).order_by(quarantine.c.quarantine_id.desc()).limit(limit)
-    with said_plainly("the store cannot be read"), engine.connect() as connection:
+    with reading(url) as engine, engine.connect() as connection:
         rows = connection.execute(query).all()
         count = connection.scalar(select(func.count()).select_from(quarantine).where(*where)) or 0
     if rows:
@@ -88,7 +84,7 @@ def row_of(url: str, quarantine_id: int) -> Row[Any]:
     CollectorError
         If there is none.
     """
-    with said_plainly("the store cannot be read"), _readable(url).connect() as connection:
+    with reading(url) as engine, engine.connect() as connection:
         row = connection.execute(select(quarantine).where(quarantine.c.quarantine_id == quarantine_id)).one_or_none()
     if row is None:
         raise CollectorError(f"quarantine has no row {quarantine_id}; `collector quarantine list` names those it has")
@@ -144,12 +140,6 @@ _WHY = {
     "nonce_lost": "the nonce that its proof names is not among its headers",
     "unstorable": "no column can hold what it says",
 }
-
-
-def _readable(url: str) -> Engine:
-    engine = reader_engine(url)
-    check(engine)
-    return engine
 
 
 def _chosen(reader: Engine, ids: Sequence[int]) -> Iterator[list[Row[Any]]]:

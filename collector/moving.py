@@ -15,20 +15,18 @@ from collector.engines import parsed, sqlite_file
 from collector.errors import CollectorError
 from collector.store import (
     callbacks,
-    check,
     initialise,
     insert_new,
     nonces,
     peppers,
     pulse,
     quarantine,
-    reader_engine,
     said_plainly,
     verifications,
     writer_engine,
 )
 from collector.tally import Tally
-from collector.turns import Turns, whole
+from collector.turns import Turns, reading, whole
 
 
 class _Way(NamedTuple):
@@ -108,31 +106,36 @@ def move(source_url: str, target_url: str, told: Callable[[str], None] = lambda 
     """
     if _place(source_url) == _place(target_url):
         raise CollectorError("the store to move to is the store itself: name another place")
-    source = reader_engine(source_url)
-    check(source)
-    target = writer_engine(target_url)
     moved = Moved()
-    try:
-        initialise(target)
-        with (
-            said_plainly("the rows cannot be moved (what has arrived stays; run it again for the rest)"),
-            Turns(target) as turns,
-        ):
-            _agree_on_peppers(source, turns)
-            for way in WAYS:
-                moved.added[way.table.name] = moved.changed[way.table.name] = 0
-                for rows in whole(source, way.table):
-                    added, changed = _page(turns, way, rows)
-                    moved.added[way.table.name] += added
-                    moved.changed[way.table.name] += changed
-                    told(f"{way.table.name} {moved.added[way.table.name]:,}")
-            told("checking what arrived")
-            for way in WAYS:
-                _compare(source, target, way, moved)
-    finally:
-        source.dispose()
-        target.dispose()
+    with reading(source_url) as source:
+        target = writer_engine(target_url)
+        try:
+            initialise(target)
+            with (
+                said_plainly("the rows cannot be moved (what has arrived stays; run it again for the rest)"),
+                Turns(target) as turns,
+            ):
+                _agree_on_peppers(source, turns)
+                for way in WAYS:
+                    _bring(source, turns, way, moved, told)
+                told("checking what arrived")
+                for way in WAYS:
+                    _compare(source, target, way, moved)
+        finally:
+            target.dispose()
     return moved
+
+
+def _bring(source: Engine, turns: Turns, way: _Way, moved: Moved, told: Callable[[str], None]) -> None:
+    """Bring one table into the target."""
+    name = way.table.name
+    moved.added[name] = moved.changed[name] = seen = 0
+    for rows in whole(source, way.table):
+        added, changed = _page(turns, way, rows)
+        moved.added[name] += added
+        moved.changed[name] += changed
+        seen += len(rows)
+        told(f"{name} {seen:,}, {moved.added[name]:,} added")
 
 
 def _page(turns: Turns, way: _Way, rows: Sequence[Mapping[str, Any]]) -> tuple[int, int]:

@@ -17,15 +17,13 @@ from collector.pulse import MINUTE, kept
 from collector.store import (
     SCHEMA,
     callbacks,
-    check,
     peppers,
     pulse,
     quarantine,
-    reader_engine,
-    said_plainly,
     sqlite_file,
     verifications,
 )
+from collector.turns import reading
 
 DAY = 24 * 60 * MINUTE
 COUNTED = 100_000
@@ -49,9 +47,7 @@ def lines(url: str, now: int) -> list[str]:
     CollectorError
         If there is no store, or it is not of this release.
     """
-    engine = reader_engine(url)
-    check(engine)
-    with said_plainly("the store cannot be read"), engine.connect() as connection:
+    with reading(url) as engine, engine.connect() as connection:
         return [f"{name:<14} {value}" for name, value in _facts(connection, url, now)]
 
 

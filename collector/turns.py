@@ -127,6 +127,24 @@ class Turns:
 
 
 @contextmanager
+def reading(url: str) -> Iterator[Engine]:
+    """Open a store that is there for short reads.
+
+    Raises
+    ------
+    CollectorError
+        If there is none, it is not of this release, or it cannot be read.
+    """
+    engine = reader_engine(url)
+    try:
+        check(engine)
+        with said_plainly("the store cannot be read"):
+            yield engine
+    finally:
+        engine.dispose()
+
+
+@contextmanager
 def opened(url: str) -> Iterator[tuple[Engine, Turns]]:
     """Open a store that is there, for short reads and for short turns of writing.
 
@@ -135,18 +153,16 @@ def opened(url: str) -> Iterator[tuple[Engine, Turns]]:
     CollectorError
         If there is none, it is not of this release, or it cannot be written.
     """
-    reader = reader_engine(url)
-    check(reader)
-    writer = writer_engine(url)
-    try:
-        with (
-            said_plainly("the store cannot be written (what was done is done; run it again for the rest)"),
-            Turns(writer) as turns,
-        ):
-            yield reader, turns
-    finally:
-        writer.dispose()
-        reader.dispose()
+    with reading(url) as reader:
+        writer = writer_engine(url)
+        try:
+            with (
+                said_plainly("the store cannot be written (what was done is done; run it again for the rest)"),
+                Turns(writer) as turns,
+            ):
+                yield reader, turns
+        finally:
+            writer.dispose()
 
 
 def windows(

@@ -24,6 +24,8 @@ from sqlalchemy import Connection, Engine, event
 
 from tests.postgres import PostgresServer
 
+from tests.postgres import PostgresServer
+
 TOKEN = "kD83hfQ0pLmZx71vTqRs92WbYcEaNuJo54GiUdHw"
 SECRET = "zB7Wq1rY5tKp9sXv3mNc8hLd2gFj6eQa"
 PEPPER = "0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0"
@@ -230,3 +232,12 @@ def make_collector(tmp_path: Path) -> Iterator[Callable[..., CollectorProcess]]:
 def collector_process(make_collector: Callable[..., CollectorProcess]) -> CollectorProcess:
     """Give a collector that runs, with a secret for reports and nothing in its store."""
     return make_collector(COLLECTOR_VERIFICATION_SECRET=SECRET).start()
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Give the URL of a store that is not there yet; for each database that a test is run with (`records.BOTH`)."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return f"sqlite:///{tmp_path / 'store.db'}"
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.new_database()

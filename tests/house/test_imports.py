@@ -37,7 +37,7 @@ COLLECTOR = {
     "bounds": {"store"},
     "ledger": {"bounds", "errors", "items", "logs", "store"},
     "pulse": {"store"},
-    "status": {"engines", "errors", "moments", "store", "pulse"},
+    "status": {"engines", "errors", "moments", "store", "pulse", "turns"},
     "turns": {"store"},
     "tally": set[str](),
     "keys": {"errors", "digits", "recipient"},
