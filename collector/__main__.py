@@ -312,9 +312,7 @@ def migrate(env_file: Path | None) -> None:
     from collector.routes import now
     from collector.serve import sole_server
 
-    url = _place(env_file)
-    with sole_server(url):
-        click.echo(migrate.migrate(url, now(), _told))
+    click.echo(migrate.migrate(_place(env_file), now(), sole_server, _told))
 
 
 def _place(env_file: Path | None) -> str:

@@ -1,7 +1,7 @@
 """Brings a store of an older release to this one's schema, with a copy of it made first."""
 
 from collections.abc import Callable
-from pathlib import Path
+from contextlib import AbstractContextManager
 
 from sqlalchemy import Engine, func, inspect, select, text
 
@@ -11,8 +11,13 @@ from collector.moments import written
 from collector.store import SCHEMA, reader_engine, said_plainly, sqlite_file, version_table, writer_engine
 
 
-def migrate(url: str, now: int, told: Callable[[str], None] = lambda _: None) -> str:
-    """Bring a store to the newest schema; the caller holds its lock against a server.
+def migrate(
+    url: str,
+    now: int,
+    alone: Callable[[str], AbstractContextManager[None]],
+    told: Callable[[str], None] = lambda _: None,
+) -> str:
+    """Bring a store to the newest schema.
 
     Parameters
     ----------
@@ -20,6 +25,8 @@ def migrate(url: str, now: int, told: Callable[[str], None] = lambda _: None) ->
         Of the store.
     now
         Microseconds since 1970.
+    alone
+        Holds the lock of a store against a server.
     told
         Given a sentence after each step.
 
@@ -45,24 +52,29 @@ def migrate(url: str, now: int, told: Callable[[str], None] = lambda _: None) ->
         raise CollectorError(
             f"the store stands at schema {stands_at}, which this release does not know: use the release that made it"
         )
+    with alone(url):
+        return _upgrade(url, stands_at, now, told)
+
+
+def _upgrade(url: str, stands_at: str, now: int, told: Callable[[str], None]) -> str:
+    from collector import migrations
+
     path = sqlite_file(url)
-    if path is not None:
-        stamp = written(now).replace("-", "").replace(":", "")
-        copy = path.with_name(f"{path.stem}-before-{migrations.head()}-{stamp}.db")
-        backup(url, copy, now, told=told)
-        told(f"a copy as it was is at {copy}")
     engine = writer_engine(url)
     try:
         with said_plainly("the store cannot be brought to the new schema, and stays as it was"):
             _need_to_be_alone(engine)
+            if path is not None:
+                stamp = written(now).replace("-", "").replace(":", "")
+                copy = path.with_name(f"{path.stem}-before-{migrations.head()}-{stamp}.db")
+                backup(url, copy, now, told=told)
+                told(f"a copy as it was is at {copy}")
             migrations.upgrade(engine)
     finally:
         engine.dispose()
-    return f"the store was brought from schema {stands_at} to {migrations.head()}" + _kept(path)
-
-
-def _kept(path: Path | None) -> str:
-    return "" if path else "; a copy was not made: that is pg_dump's task"
+    return f"the store was brought from schema {stands_at} to {migrations.head()}" + (
+        "" if path else "; a copy was not made: that is pg_dump's task"
+    )
 
 
 def _schema(engine: Engine) -> str:
