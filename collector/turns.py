@@ -182,11 +182,22 @@ def windows(
 
 
 def whole(engine: Engine, table: Table, size: int = ROWS) -> Iterator[list[dict[str, Any]]]:
-    """Read a whole table in the order of its key, page by page, each in a short transaction."""
+    """Read a whole table in the order of its key, page by page, each in a short transaction.
+
+    A table with a counting key is read as far as it went at the beginning: the server may add rows faster than they are
+    read.
+    """
     key = list(table.primary_key.columns)
     last: tuple[Any, ...] | None = None
+    end: list[ColumnElement[bool]] = []
+    if len(key) == 1:
+        with engine.connect() as connection:
+            newest = connection.scalar(select(func.max(key[0])))
+        if newest is None:
+            return
+        end = [key[0] <= newest]
     while True:
-        query = select(table).order_by(*key).limit(size)
+        query = select(table).where(*end).order_by(*key).limit(size)
         if last is not None:
             query = query.where(key[0] > last[0] if len(key) == 1 else tuple_(*key) > last)
         with engine.connect() as connection:
