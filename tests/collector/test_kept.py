@@ -129,6 +129,10 @@ def test_a_forged_content_never_comes_back_also_when_it_is_named(settings: Setti
     # Nor under another reason: what the nonce is bound to decides.
     change(settings.database_url, store.quarantine.update().values(reason="field_too_long"))
     assert kept.replay(settings, [3], LATER)[0] == {"refused: nonce_reused": 1}
+    # Nor where what it was bound to is gone: what it was kept for decides too.
+    change(settings.database_url, store.quarantine.update().values(reason="nonce_reused"))
+    change(settings.database_url, store.nonces.delete())
+    assert kept.replay(settings, [3], LATER)[0] == {"refused: nonce_reused": 1}
     assert len(contents(settings.database_url, store.callbacks)) == 2
 
 
