@@ -213,7 +213,7 @@ def _reading(path: Path, what: str) -> Iterator[Any]:
     """Open a SQLite file for reading; a key that interrupts is heard also while SQLite works."""
     module = sqlite_module()
     try:
-        with closing(module.connect(f"{path.as_uri()}?mode=ro", uri=True, isolation_level=None)) as connection:
+        with closing(module.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)) as connection:
             # While it is called, Python hears signals; an exception in it ends the statement.
             connection.set_progress_handler(lambda: 0, TICKS)
             yield connection
