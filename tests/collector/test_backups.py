@@ -178,6 +178,19 @@ def test_a_copy_that_is_not_what_it_was_is_found_out(settings: Settings, folder:
         backups.verify(copy, settings)
 
 
+def test_damage_to_any_page_of_a_copy_is_found_also_where_no_row_is(settings: Settings, folder: Path) -> None:
+    copy, _ = backups.backup(settings.database_url, folder / "a.db", NOW)
+    whole = copy.read_bytes()
+    for start in range(0, len(whole), 4_096):
+        # The end of a page: in an index, entries that no row is read through.
+        copy.write_bytes(whole[: start + 3_900] + bytes(octet ^ 0x55 for octet in whole[start + 3_900 : start + 4_096])
+                         + whole[start + 4_096 :])  # fmt: skip
+        with pytest.raises(CollectorError, match=r"is damaged|cannot be read|does not hold"):
+            backups.verify(copy, settings)
+    copy.write_bytes(whole)
+    backups.verify(copy, settings)
+
+
 def test_a_copy_takes_the_place_of_a_lost_store(settings: Settings, folder: Path, tmp_path: Path) -> None:
     copy, _ = backups.backup(settings.database_url, folder, NOW)
     before = rows_of(settings.database_url)
