@@ -184,7 +184,7 @@ def _write(source: Path, target: Path, now: int, told: Callable[[str], None]) ->
     partial = target.with_name(f".{target.name}{PARTIAL}")
     beside = target.with_name(f".{_beside(target).name}{PARTIAL}")
     try:
-        partial.unlink(missing_ok=True)
+        _clear(partial)
         # Made here, so that it is its owner's alone from the first byte on; SQLite fills an empty file.
         os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         with _reading(source, f"the store {source}") as connection:
@@ -203,9 +203,15 @@ def _write(source: Path, target: Path, now: int, told: Callable[[str], None]) ->
         partial.rename(target)
         _flush(target.parent)
     finally:
-        partial.unlink(missing_ok=True)
+        _clear(partial)
         beside.unlink(missing_ok=True)
     return made
+
+
+def _clear(partial: Path) -> None:
+    """Take away a copy that was cut off, and its journal: SQLite would undo the next copy by it."""
+    partial.unlink(missing_ok=True)
+    partial.with_name(f"{partial.name}-journal").unlink(missing_ok=True)
 
 
 @contextmanager
@@ -213,7 +219,9 @@ def _reading(path: Path, what: str) -> Iterator[Any]:
     """Open a SQLite file for reading; a key that interrupts is heard also while SQLite works."""
     module = sqlite_module()
     try:
-        with closing(module.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)) as connection:
+        with closing(
+            module.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+        ) as connection:
             # While it is called, Python hears signals; an exception in it ends the statement.
             connection.set_progress_handler(lambda: 0, TICKS)
             yield connection
@@ -277,7 +285,7 @@ def _copies(folder: Path, stem: str) -> list[Path]:
 
 def _sweep(folder: Path, stem: str) -> None:
     """Take away what a copy that was cut off has left, the file beside it included."""
-    for file in folder.glob(f".{stem}-*{PARTIAL}"):
+    for file in folder.glob(f".{stem}-*{PARTIAL}*"):
         file.unlink()
     for beside in folder.glob(f"{stem}-*.db.json"):
         if not beside.with_suffix("").exists():

@@ -88,6 +88,14 @@ def test_what_is_on_the_disk_before_the_name_is_seen(
     ]
 
 
+def test_what_a_copy_that_was_killed_has_left_is_not_read_into_the_next(settings: Settings, folder: Path) -> None:
+    for left in (".a.db.partial", ".a.db.partial-journal", ".a.db.json.partial"):
+        (folder / left).write_bytes(b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7" + b"\xff" * 4_096)
+    copy, _ = backups.backup(settings.database_url, folder / "a.db", NOW)
+    assert backups.verify(copy, settings)["rows"]["callbacks"] == 20
+    assert sorted(file.name for file in folder.iterdir()) == ["a.db", "a.db.json"]
+
+
 @pytest.mark.parametrize("there", ["a.db", "a.db.json"])
 def test_nothing_is_overwritten(settings: Settings, folder: Path, there: str) -> None:
     (folder / there).write_text("mine")
@@ -101,6 +109,7 @@ def test_so_many_copies_stay_and_what_was_cut_off_or_is_somebody_elses_is_told_a
     settings: Settings, folder: Path
 ) -> None:
     (folder / ".store-20250101T000000Z.db.partial").touch()
+    (folder / ".store-20250101T000000Z.db.partial-journal").touch()
     (folder / "store-20250101T000000Z.db.json").touch()
     for mine in ("store.db", "other-20250101T000000Z.db", "store-notes.db"):
         (folder / mine).touch()
