@@ -24,8 +24,6 @@ from sqlalchemy import Connection, Engine, event
 
 from tests.postgres import PostgresServer
 
-from tests.postgres import PostgresServer
-
 TOKEN = "kD83hfQ0pLmZx71vTqRs92WbYcEaNuJo54GiUdHw"
 SECRET = "zB7Wq1rY5tKp9sXv3mNc8hLd2gFj6eQa"
 PEPPER = "0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0"
