@@ -1,6 +1,8 @@
 """The commands of the collector, each a thin call; what goes wrong is told in one sentence, with status 2."""
 
 import os
+import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -136,8 +138,212 @@ def status(env_file: Path | None) -> None:
     from collector.routes import now
     from collector.settings import Settings
 
-    for line in status.lines(Settings.read(env_file=env_file, require="store").database_url, now()):
+    for line in status.lines(Settings.read(env_file=env_file, require="place").database_url, now()):
         click.echo(line)
+
+
+@main.group()
+def quarantine() -> None:
+    """Look at what was proved but could not be read, and bring it in after a fix."""
+
+
+@quarantine.command("list")
+@env_file
+@click.option("--reason", help="Only rows kept for this reason.")
+@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="At most so many.")
+def quarantine_list(env_file: Path | None, reason: str | None, limit: int) -> None:
+    """Say what is kept, the newest first."""
+    from collector import kept
+
+    for line in kept.listed(_place(env_file), reason=reason, limit=limit):
+        click.echo(line)
+
+
+@quarantine.command("show")
+@click.argument("quarantine_id", metavar="ID", type=click.IntRange(1))
+@env_file
+@click.option("--raw", is_flag=True, help="Give it as it came, numbers in clear and control characters too.")
+def quarantine_show(quarantine_id: int, env_file: Path | None, *, raw: bool) -> None:
+    """Show one request, with marks for what could be a number."""
+    from collector import kept
+
+    if raw:
+        click.echo(kept.raw(_place(env_file), quarantine_id), nl=False)
+        return
+    for line in kept.shown(_place(env_file), quarantine_id):
+        click.echo(line)
+
+
+@quarantine.command("replay")
+@click.argument("ids", metavar="[ID]...", nargs=-1, type=click.IntRange(1))
+@env_file
+@click.option("--all", "everything", is_flag=True, help="Every row that was not replayed, except forged ones.")
+def quarantine_replay(ids: tuple[int, ...], env_file: Path | None, *, everything: bool) -> None:
+    """Read kept requests once more, and store those that can be read now."""
+    from collector import kept
+    from collector.routes import now
+    from collector.settings import Settings
+
+    if bool(ids) == everything:
+        raise CollectorError("say which rows to replay, by their numbers or with --all; and not both")
+    settings = Settings.read(env_file=env_file, require="keys")
+    outcomes, refused = kept.replay(settings, ids, now(), _told)
+    _table((name, f"{count:,}") for name, count in sorted(outcomes.items()))
+    if refused:
+        raise CollectorError("; ".join(refused))
+    if not outcomes:
+        click.echo("nothing is waiting in quarantine")
+
+
+@main.command()
+@env_file
+def key(env_file: Path | None) -> None:
+    """Print the recipient keys of phone numbers from standard input: one line each, the newest pepper's first."""
+    from collector.keys import keys_of
+    from collector.settings import Settings
+
+    peppers = Settings.read(env_file=env_file, require="keys").peppers
+    for number in _numbers():
+        click.echo("\t".join(keys_of(number, peppers)))
+
+
+@main.command()
+@env_file
+@click.option("--recipient-key", "keys", multiple=True, help="Erase by this key instead of a number.")
+@click.option("--yes", is_flag=True, help="Erase; without it only say what would go.")
+def erase(env_file: Path | None, keys: tuple[str, ...], *, yes: bool) -> None:
+    """Remove everything about the people whose phone numbers come on standard input."""
+    from collector import erasure
+    from collector.settings import Settings
+
+    settings = Settings.read(env_file=env_file, require="keys")
+    found, left = erasure.erase(settings, [] if keys else _numbers(), keys, is_meant=yes, told=_told)
+    _table(found.table())
+    click.echo("nonces stay: they lead to nobody, and keep captured signatures from being used again")
+    click.echo(left or "nothing was removed: run it again with --yes")
+
+
+@main.command()
+@env_file
+@click.option("--older-than", metavar="AGE", help="Remove callbacks, reports and minutes older than this, as 400d.")
+@click.option("--quarantine-older-than", metavar="AGE", default="30d", show_default=True, help="And quarantine.")
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@click.option("--vacuum", is_flag=True, help="Make the files small afterwards; the server must be ended.")
+def prune(
+    env_file: Path | None, older_than: str | None, quarantine_older_than: str, *, dry_run: bool, vacuum: bool
+) -> None:
+    """Let old rows go; nonces and peppers stay."""
+    from collector import pruning, turns
+    from collector.routes import now
+
+    url, moment = _place(env_file), now()
+    removed = pruning.prune(
+        url,
+        before=moment - pruning.age(older_than) if older_than else None,
+        quarantine_before=moment - pruning.age(quarantine_older_than),
+        is_meant=not dry_run,
+        told=_told,
+    )
+    _table((name, f"{removed[name]:,}") for name in ("callbacks", "verifications", "pulse", "quarantine"))
+    if dry_run:
+        click.echo("nothing was removed: run it again without --dry-run")
+    elif vacuum:
+        from collector.serve import sole_server
+
+        with sole_server(url):
+            turns.vacuum(url)
+        click.echo("the store's files are as small as they can be")
+
+
+@main.command()
+@click.argument("destination", metavar="DEST", type=click.Path(path_type=Path))
+@env_file
+@click.option("--keep", type=click.IntRange(1), help="How many copies stay in the folder DEST.")
+def backup(destination: Path, env_file: Path | None, keep: int | None) -> None:
+    """Copy the store, also while it is written to, into a new file or a folder."""
+    from collector import backups
+    from collector.routes import now
+
+    copy, made = backups.backup(_place(env_file), destination, now(), keep=keep, told=_told)
+    _table([("copy", str(copy)), *_facts(made)])
+    click.echo("the peppers are not in it: keep COLLECTOR_PEPPER apart from it, without it a copy cannot be served")
+
+
+@main.command()
+@click.argument("copy", metavar="BACKUP", type=click.Path(path_type=Path))
+@env_file
+@click.option("--verify", is_flag=True, help="Only check that the copy is whole and that the peppers fit.")
+def restore(copy: Path, env_file: Path | None, *, verify: bool) -> None:
+    """Put a copy in the place of a store that is lost; nothing is overwritten."""
+    from collector import backups
+    from collector.serve import sole_server
+    from collector.settings import Settings
+
+    settings = Settings.read(env_file=env_file, require="keys")
+    if verify:
+        _table([("copy", str(copy)), *_facts(backups.verify(copy.absolute(), settings, _told))])
+        click.echo("the copy is whole, and the peppers fit")
+        return
+    with sole_server(settings.database_url):
+        place, found = backups.restore(copy.absolute(), settings, _told)
+    _table([("store", str(place)), *_facts(found)])
+
+
+@main.command()
+@env_file
+@click.option("--to", "target", metavar="URL", required=True, help="Where to; leave a password to PGPASSFILE.")
+def move(env_file: Path | None, target: str) -> None:
+    """Copy the store to another database, and check it there; run it again after an interruption."""
+    from collector import moving
+
+    moved = moving.move(_place(env_file), target, _told)
+    for name, count in moved.source.items():
+        grown = f", {moved.changed[name]:,} brought up to date" if moved.changed[name] else ""
+        more = f", {moved.target[name] - count:,} more of its own" if moved.target[name] > count else ""
+        click.echo(f"{name:<16} {count:>12,}, {moved.added[name]:,} added{grown}{more}")
+    click.echo("every row is there; if a server still writes to the old store, end it and run this again for the rest")
+
+
+@main.command()
+@env_file
+def migrate(env_file: Path | None) -> None:
+    """Bring a store of an older release to this one, with a copy of it made first."""
+    from collector import migrate
+    from collector.routes import now
+    from collector.serve import sole_server
+
+    click.echo(migrate.migrate(_place(env_file), now(), sole_server, _told))
+
+
+def _place(env_file: Path | None) -> str:
+    from collector.settings import Settings
+
+    return Settings.read(env_file=env_file, require="place").database_url
+
+
+def _told(what: str) -> None:
+    click.echo(f"  {what}", err=True)
+
+
+def _table(rows: Iterable[tuple[str, str]]) -> None:
+    for name, value in rows:
+        click.echo(f"{name:<16} {value}")
+
+
+def _facts(made: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Say what a copy holds."""
+    yield "made", f"{made['made_at']}, schema {made['schema']}, {made['bytes']:,} bytes"
+    yield "rows", ", ".join(f"{table} {count:,}" for table, count in made["rows"].items())
+    yield "digest", made["digest"]
+
+
+def _numbers() -> list[str]:
+    """Take phone numbers from standard input; at a terminal they are not shown while they are typed."""
+    from collector.keys import LARGEST_INPUT, numbers
+
+    if sys.stdin.isatty():
+        return numbers(click.prompt("Phone number (not shown)", hide_input=True, err=True).encode())
+    return numbers(sys.stdin.buffer.read(LARGEST_INPUT))
 
 
 def _size(capture: BinaryIO) -> int:

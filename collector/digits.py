@@ -89,6 +89,19 @@ def holds_number(text: str) -> bool:
     return bool(_RUN.search(_PUNCTUATION.sub("", _TIMESTAMP.sub("time", _UUID.sub("uuid", plain)))))
 
 
+def rows_of_digits(text: str) -> list[str]:
+    """Find what `holds_number` found: each row of seven or more digits, as ASCII, without what stands between them.
+
+    Examples
+    --------
+    >>> rows_of_digits("call +1 415-555-0123, code 1234; or 7/7")
+    ['14155550123']
+    """
+    joined = _PUNCTUATION.sub("", _plain(text))
+    ascii_only = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in joined)
+    return re.findall(rf"\d{{{SHORTEST_NUMBER},}}", ascii_only)
+
+
 def masked(text: str) -> str:
     """Write ``#`` for each digit of a text that could give somebody's number away; leave any other text alone."""
     if not holds_number(text):

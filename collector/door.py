@@ -118,13 +118,21 @@ class Door:
             self._need(proof)
         if probe.is_marked(proof.nonces):
             return self._probe(request, proof)
+        arrival = self._arrival(request, body, proof)
+        if arrival.row is not None and arrival.row["session_id"] == probe.NIL:
+            return self._probe(request, proof)
+        return arrival
+
+    def reread(self, request: Request, proof: signature.Proof) -> Arrival:
+        """Read once more what was proved when it came; tokens and URLs may have changed since."""
+        return self._arrival(request, form.pairs(request.body) if request.method == "POST" else [], proof)
+
+    def _arrival(self, request: Request, body: list[tuple[str, str]], proof: signature.Proof) -> Arrival:
         params = [("body", name, value) for name, value in body]
         if request.query:
             params += [("query", name, value) for name, value in form.pairs(form.query_octets(request.query))]
         digest = wire.digest(params, self._digest_pepper)
-        row, reason = self._read(request, params, proof, digest, is_post=is_post)
-        if row is not None and row["session_id"] == probe.NIL:
-            return self._probe(request, proof)
+        row, reason = self._read(request, params, proof, digest, is_post=request.method == "POST")
         if row is None and not proof:
             # Quarantine is for what was proved: anybody could fill it otherwise.
             raise Refused(403, "signature", _NOT_PROVED)

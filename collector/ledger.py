@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, ProgrammingError
 
+from collector.bounds import QUARANTINE_BYTES, QUARANTINE_ROWS, Room, octets_of
 from collector.errors import CollectorError
 from collector.items import Arrival, Item, Nonce, Outcome, Verification
 from collector.logs import log
@@ -24,8 +25,6 @@ ARRIVALS_STORED = 16
 """How often one content with one nonce is stored; further arrivals are only counted."""
 FORGERIES_KEPT = 4
 """How many different contents for one bound nonce are kept to be looked at."""
-QUARANTINE_ROWS = 20_000
-"""How many rows quarantine holds before a further unreadable request is answered 503."""
 FORGED = "nonce_reused"
 """The reason under which a forged content is counted and kept."""
 
@@ -52,12 +51,12 @@ class Ledger:
 
     Parameters
     ----------
-    quarantine_rows
+    quarantine_rows, quarantine_bytes
         Where quarantine is full.
     """
 
-    def __init__(self, quarantine_rows: int = QUARANTINE_ROWS) -> None:
-        self._quarantine_rows = quarantine_rows
+    def __init__(self, quarantine_rows: int = QUARANTINE_ROWS, quarantine_bytes: int = QUARANTINE_BYTES) -> None:
+        self._room = Room(quarantine_rows, quarantine_bytes)
 
     def write(
         self, connection: Connection, items: Sequence[Item], also: Callable[[list[Outcome | None]], None]
@@ -151,7 +150,7 @@ class Ledger:
         """Write what is to be written of these arrivals, and say what became of each."""
         while True:
             with connection.begin_nested() as look:
-                plan = _Plan(connection, arrivals, self._quarantine_rows)
+                plan = _Plan(connection, arrivals, self._room)
                 outcomes = [plan.judge(arrival) for arrival in arrivals]
                 if _bind(connection, plan.bound):
                     break
@@ -183,13 +182,13 @@ def _report(connection: Connection, reports: Sequence[Verification]) -> None:
 class _Plan:
     """What one transaction will write, found by judging its arrivals one after the other."""
 
-    def __init__(self, connection: Connection, arrivals: Sequence[Arrival], quarantine_rows: int) -> None:
+    def __init__(self, connection: Connection, arrivals: Sequence[Arrival], room: Room) -> None:
         self.bound = _bound(connection, arrivals)
         self.rows: list[dict[str, Any]] = []
         self.kept: list[dict[str, Any]] = []
         self._connection = connection
-        self._quarantine_rows = quarantine_rows
-        self._held: int | None = None
+        self._room = room
+        self._left: tuple[int, int] | None = None
         # Only what has a nonce the store has met, or none at all, can be in the store already.
         suspects = [a for a in arrivals if not a.nonces or any(nonce in self.bound for nonce in a.nonces)]
         self._known, self._forgeries = _seen_before(connection, suspects) if suspects else (set(), {})
@@ -236,9 +235,10 @@ class _Plan:
             self.kept.append(_raw_row(arrival, FORGED, (clash,)))
 
     def _has_room(self) -> bool:
-        if self._held is None:
-            self._held = self._connection.scalar(select(func.count()).select_from(quarantine)) or 0
-        return self._held + len(self.kept) < self._quarantine_rows
+        if self._left is None:
+            self._left = self._room.left(self._connection)
+        rows, octets = self._left
+        return len(self.kept) < rows and sum(map(octets_of, self.kept)) < octets
 
 
 def _identity(arrival: Arrival) -> object:

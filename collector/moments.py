@@ -55,6 +55,17 @@ def microseconds(text: str) -> int | None:
     return moment if moment is not None and EARLIEST <= moment < LATEST else None
 
 
+def written(moment: int) -> str:
+    """Write a moment of the store as people read it, to the second.
+
+    Examples
+    --------
+    >>> written(1719915304123456)
+    '2024-07-02T10:15:04Z'
+    """
+    return (_START + timedelta(seconds=moment // 1_000_000)).isoformat().replace("+00:00", "Z")
+
+
 def _epoch(found: re.Match[str]) -> int:
     if found["seconds"]:
         return int(found["seconds"]) * 1_000_000 + _fraction(found["fraction"])

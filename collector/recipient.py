@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from typing import NamedTuple
 
 import phonenumbers
@@ -17,6 +18,8 @@ from collector.digits import SHORTEST_NUMBER, digits_of
 # off would leave somebody in plain sight.
 LONGEST_NUMBER = 15
 HIDDEN_DIGITS = 4
+KEY = re.compile(r"[0-9a-f]{8}:[0-9a-f]{64}")
+"""How a recipient key is written."""
 PLACES_REMEMBERED = 4_096
 _places: dict[str, tuple[str | None, str | None]] = {}
 

@@ -7,7 +7,7 @@ keep, is refused here, before a port is opened, in a sentence that says what to 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -21,7 +21,7 @@ DEFAULT_DATABASE_URL = "sqlite:///data/callbacks.db"
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PATH = "/callbacks/plivo"
 DEFAULT_PORT = 8080
-Purpose = Literal["serve", "replay", "store"]
+Purpose = Literal["serve", "replay", "store", "place", "keys"]
 
 # Setting → field. Each is also read as NAME_FILE, naming a file that holds the value.
 NAMES = {
@@ -41,6 +41,13 @@ _REQUIRED = {
     "serve": ("PLIVO_AUTH_TOKEN", "COLLECTOR_PUBLIC_URL", "COLLECTOR_PEPPER"),
     "replay": ("PLIVO_AUTH_TOKEN", "COLLECTOR_PUBLIC_URL", "COLLECTOR_PEPPER"),
     "store": (),
+    "place": (),
+    "keys": ("COLLECTOR_PEPPER",),
+}
+# Who works on what is stored needs no token, and often may not read the file that holds it.
+_ASKED_FOR = {
+    "place": {"COLLECTOR_DATABASE_URL"},
+    "keys": {"COLLECTOR_DATABASE_URL", "COLLECTOR_PEPPER"},
 }
 _WHAT = {
     "PLIVO_AUTH_TOKEN": "the Auth Token of your Plivo account, without which no callback can be told from a forged one",
@@ -95,13 +102,14 @@ class Settings:
             Lines ``NAME=value`` or ``NAME_FILE=path``, where a relative path starts at the file's own folder.
         require
             What they are for: ``serve`` and ``replay`` need a token, a URL and a pepper, ``store`` needs none of them.
+            ``place`` reads where the store is and nothing else, ``keys`` the peppers too.
 
         Raises
         ------
         CollectorError
             A setting is missing, or cannot be meant, or would be unsafe.
         """
-        given = _gather(os.environ if environ is None else environ, env_file)
+        given = _gather(os.environ if environ is None else environ, env_file, _ASKED_FOR.get(require))
         public_urls = values.urls(*given("COLLECTOR_PUBLIC_URL"))
         peppers = values.secrets(*given("COLLECTOR_PEPPER"), shortest=SHORTEST_PEPPER)
         secrets = values.secrets(*given("COLLECTOR_VERIFICATION_SECRET"), shortest=SHORTEST_SECRET)
@@ -190,12 +198,16 @@ def secret_files(environ: Mapping[str, str] | None = None, env_file: Path | None
     return found
 
 
-def _gather(environ: Mapping[str, str], env_file: Path | None) -> Callable[[str], tuple[str, str | None]]:
+def _gather(
+    environ: Mapping[str, str], env_file: Path | None, asked_for: Collection[str] | None
+) -> Callable[[str], tuple[str, str | None]]:
     """Collect what was given; asked for a setting, the result answers with its name and its text."""
     lines = envfile.read(env_file, NAMES) if env_file is not None else {}
     folder = env_file.parent if env_file is not None else Path()
 
     def given(name: str) -> tuple[str, str | None]:
+        if asked_for is not None and name not in asked_for:
+            return name, None
         text = _one_of(environ, name, Path())
         return name, _one_of(lines, name, folder) if text is None else text
 

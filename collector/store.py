@@ -46,6 +46,7 @@ __all__ = [
     "initialise",
     "insert_new",
     "metadata",
+    "need_peppers",
     "nonces",
     "pages",
     "peppers",
@@ -260,6 +261,24 @@ def _insert(
     return str(compiled), itemgetter(*order) if order else dict
 
 
+def need_peppers(connection: Connection, offered: Mapping[str, str]) -> Sequence[Row[Any]]:
+    """Check that every pepper this store was written with is among these, and give its own, oldest first.
+
+    Raises
+    ------
+    CollectorError
+        If one is missing.
+    """
+    known = connection.execute(select(peppers).order_by(peppers.c.pepper_id)).all()
+    lost = [row.key_id for row in known if offered.get(row.key_id) != row.check_value]
+    if lost:
+        raise CollectorError(
+            f"COLLECTOR_PEPPER lacks the pepper {lost[0]} this store was written with: "
+            "add it again, oldest first; without it a repeated callback looks forged"
+        )
+    return known
+
+
 def accept_peppers(engine: Engine, offered: Mapping[str, str]) -> str:
     """Check that every pepper this store was written with is still given, note new ones, and name the oldest.
 
@@ -283,13 +302,7 @@ def accept_peppers(engine: Engine, offered: Mapping[str, str]) -> str:
     with said_plainly("the store cannot be opened"), engine.begin() as connection:
         # Two collectors that start on an empty store must agree which pepper is its oldest.
         alone(connection, "peppers")
-        known = connection.execute(select(peppers).order_by(peppers.c.pepper_id)).all()
-        lost = [row.key_id for row in known if offered.get(row.key_id) != row.check_value]
-        if lost:
-            raise CollectorError(
-                f"COLLECTOR_PEPPER lacks the pepper {lost[0]} this store was written with: "
-                "add it again, oldest first; without it a repeated callback looks forged"
-            )
+        known = need_peppers(connection, offered)
         held = {row.key_id for row in known}
         fresh = [{"key_id": key, "check_value": value} for key, value in offered.items() if key not in held]
         if fresh:

@@ -25,6 +25,11 @@ def head() -> str:
     return str(ScriptDirectory.from_config(config()).get_current_head())
 
 
+def known() -> set[str]:
+    """Name every revision that this release can start from."""
+    return {revision.revision for revision in ScriptDirectory.from_config(config()).walk_revisions()}
+
+
 def upgrade(engine: Engine) -> None:
     """Bring a store to the newest revision; one that is there already is left as it is."""
     made = config()

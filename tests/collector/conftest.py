@@ -230,3 +230,12 @@ def make_collector(tmp_path: Path) -> Iterator[Callable[..., CollectorProcess]]:
 def collector_process(make_collector: Callable[..., CollectorProcess]) -> CollectorProcess:
     """Give a collector that runs, with a secret for reports and nothing in its store."""
     return make_collector(COLLECTOR_VERIFICATION_SECRET=SECRET).start()
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Give the URL of a store that is not there yet; for each database that a test is run with (`records.BOTH`)."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return f"sqlite:///{tmp_path / 'store.db'}"
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.new_database()

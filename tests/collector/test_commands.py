@@ -2,15 +2,18 @@
 
 import json
 import os
+import re
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy import event
 
-from collector import __version__, setup, store
+from collector import __version__, engines, setup, status, store
 from collector.__main__ import main
 from collector.settings import Settings
 from tests.collector.conftest import TOKEN, URL, CollectorProcess, Provider
@@ -242,12 +245,18 @@ def test_status_says_what_the_store_holds(make_collector: Callable[..., Collecto
     env = ("--env-file", str(collector.env_file))
     run("replay", "-", *env, stdin=capture("a", "b"))
     lines = run("status", *env).stdout.splitlines()
-    assert lines[0] == f"store          {collector.store}, schema {store.SCHEMA}"
-    assert lines[1] == "callbacks      2, latest 2026-09-01T12:00:01Z"
-    assert lines[2:4] == ["verifications  0", "quarantine     0"]
-    assert lines[4] == "pulse replay   latest minute 2026-09-01T12:00:00Z"
-    assert lines[5] == "V3 unproved    0 accepted on V2 alone (24 h)"
-    assert lines[6] == "refused (24 h) nothing"
+    assert lines[:5] == [
+        f"store          {collector.store}, schema {store.SCHEMA}",
+        "callbacks      2, latest 2026-09-01T12:00:01Z, oldest 2026-09-01T12:00:00Z",
+        "verifications  0",
+        "quarantine     0",
+        "pulse replay   latest minute 2026-09-01T12:00:00Z",
+    ]
+    assert lines[5].startswith("peppers        1, oldest first: ")
+    assert re.fullmatch(r"on disk        \d+\.\d MB, \d+\.\d of it log", lines[6])
+    assert lines[7] == f"versions       collector {__version__}, SQLite {engines.sqlite_module().sqlite_version}"
+    assert lines[8] == "V3 unproved    0 accepted on V2 alone (24 h)"
+    assert lines[9] == "refused (24 h) nothing"
 
 
 def test_status_counts_what_was_refused_lately_and_reads_beside_the_server(
@@ -287,3 +296,58 @@ def test_a_damaged_store_is_said_in_one_sentence(make_collector: Callable[..., C
     collector.store.write_bytes(b"not a database at all, but long enough to be looked at " * 100)
     for command in (("status",), ("replay", "-"), ("serve",)):
         assert "not a database" in said(run(*command, "--env-file", str(collector.env_file), stdin=b""))
+
+
+def test_status_says_why_quarantine_keeps_what_it_keeps(make_collector: Callable[..., CollectorProcess]) -> None:
+    collector = make_collector().start()
+    collector.post({"SessionStatus": "odd"})
+    collector.post({"SessionUUID": "a", "Channel": "x" * 300})
+    signed = collector.provider.headers()
+    collector.post(Provider.fields("a"), signed)
+    collector.post(Provider.fields("forged"), signed)
+    engine = store.writer_engine(f"sqlite:///{collector.store}")
+    with engine.begin() as connection:
+        marked = store.quarantine.c.reason == "field_too_long"
+        connection.execute(store.quarantine.update().where(marked).values(replayed_at=1))
+    lines = run("status", "--env-file", str(collector.env_file)).stdout.splitlines()
+    assert lines[3].startswith("quarantine     3, latest ")
+    assert lines[4:7] == ["  field_too_long 1, 1 replayed", "  no_session   1", "  nonce_reused 1"]
+
+
+def test_status_counts_a_large_table_by_its_keys_and_looks_at_its_ends(
+    make_collector: Callable[..., CollectorProcess], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collector = make_collector()
+    env = ("--env-file", str(collector.env_file))
+    run("replay", "-", *env, stdin=capture(*"abcdefghij"))
+    engine = store.writer_engine(f"sqlite:///{collector.store}")
+    with engine.begin() as connection:
+        connection.execute(store.callbacks.delete().where(store.callbacks.c.callback_id.in_([1, 5])))
+    monkeypatch.setattr(status, "COUNTED", 5)
+    monkeypatch.setattr(status, "ENDS", 2)
+    line = run("status", *env).stdout.splitlines()[1]
+    assert line == "callbacks      about 9, latest 2026-09-01T12:00:09Z, oldest 2026-09-01T12:00:01Z"
+
+
+def test_status_of_a_large_store_reads_no_whole_table(make_collector: Callable[..., CollectorProcess]) -> None:
+    collector = make_collector()
+    env = ("--env-file", str(collector.env_file))
+    run("replay", "-", *env, stdin=capture("a", "b"))
+    engine = store.writer_engine(f"sqlite:///{collector.store}")
+    with engine.begin() as connection:
+        for table, key in (("callbacks", "callback_id"), ("verifications", "verification_id")):
+            connection.exec_driver_sql(f"UPDATE {table} SET {key} = 10000000 WHERE {key} = 2")
+    asked: list[str] = []
+    reader = store.reader_engine(f"sqlite:///{collector.store}")
+
+    def plan(connection: object, cursor: Any, statement: str, parameters: object, *_: object) -> None:
+        if statement.startswith("SELECT"):
+            asked.extend(row[3] for row in cursor.connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters))
+
+    event.listen(reader, "before_cursor_execute", plan)
+    with reader.connect() as connection:
+        list(status._facts(connection, f"sqlite:///{collector.store}", 0))
+    reader.dispose()
+    scanned = {step for step in asked if step.startswith("SCAN")}
+    assert {step for step in scanned if "callbacks" in step} == set()
+    assert {step for step in scanned if "pulse" in step} == set()

@@ -1,5 +1,6 @@
 """How a collector is set up: what is read, what is required, and that no secret is ever shown."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -149,3 +150,19 @@ def test_printing_settings_shows_no_secret() -> None:
 )
 def test_sockets_are_counted_only_when_they_are_meant_for_this_process(given: dict[str, str], count: int) -> None:
     assert listen_fds(given, pid=77) == count
+
+
+def test_who_works_on_the_store_is_asked_for_nothing_but_where_it_is(tmp_path: Path) -> None:
+    env_file = tmp_path / "collector.env"
+    env_file.write_text(
+        "PLIVO_AUTH_TOKEN_FILE=secrets/not-mine-to-read\nCOLLECTOR_PUBLIC_URL=https://<your-host>/\n"
+        "COLLECTOR_PEPPER_FILE=pepper\nCOLLECTOR_DATABASE_URL=sqlite:///here.db\n"
+    )
+    assert Settings.read({}, env_file, require="place").database_url == "sqlite:///here.db"
+    with pytest.raises(CollectorError, match="pepper"):
+        Settings.read({}, env_file, require="keys")
+    (tmp_path / "pepper").write_text("0f1e2d3c4b5a69788796a5b4c3d2e1f0")
+    made = Settings.read({}, env_file, require="keys")
+    assert (len(made.peppers), made.tokens, made.public_urls) == (1, (), ())
+    with pytest.raises(CollectorError, match="COLLECTOR_PUBLIC_URL"):
+        Settings.read({}, env_file, require="store")

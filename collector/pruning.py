@@ -1,0 +1,116 @@
+"""Lets old rows go: callbacks, reports and minutes from before a moment, and quarantine after a month.
+
+Nonces and peppers stay for good: they are what keeps a captured signature from being used again.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+
+from sqlalchemy import ColumnElement, Engine, Table, func, or_, select
+
+from collector.errors import CollectorError
+from collector.store import callbacks, pulse, quarantine, verifications
+from collector.turns import ROWS, Turns, counting_key, opened, windows
+
+HOUR = 3_600_000_000
+DAY = 24 * HOUR
+QUARANTINE_KEPT = "30d"
+"""How long quarantine is kept, unless said: it is the one place with numbers in clear."""
+_AGE = re.compile(r"([1-9][0-9]{0,4})([dh])")
+
+Spared = Callable[[Sequence[int]], Collection[int]]
+"""Given keys of callbacks that are old enough, says which must stay: those that no archive has yet."""
+
+
+def age(text: str) -> int:
+    """Read an age, such as ``400d`` or ``36h``, in microseconds.
+
+    Raises
+    ------
+    CollectorError
+        If it is none.
+    """
+    found = _AGE.fullmatch(text)
+    if not found:
+        raise CollectorError(f"{text!r} is no age: give days or hours, such as 400d or 36h")
+    return int(found[1]) * (DAY if found[2] == "d" else HOUR)
+
+
+def prune(
+    url: str,
+    *,
+    before: int | None,
+    quarantine_before: int,
+    is_meant: bool,
+    spared: Spared = lambda _: (),
+    told: Callable[[str], None] = lambda _: None,
+) -> Counter[str]:
+    """Remove what is older than these moments, in short turns.
+
+    Parameters
+    ----------
+    url
+        Of the store.
+    before
+        Callbacks and reports received, and minutes begun, before this moment go; None: none of them.
+    quarantine_before
+        The same for quarantine. What was replayed from it goes in any case: it is in the store as callbacks now.
+    is_meant
+        Otherwise only counts.
+    spared
+        Given keys of old callbacks, says which of them stay.
+    told
+        Given a sentence after each turn.
+
+    Returns
+    -------
+    Counter
+        How many rows of each table.
+    """
+    removed: Counter[str] = Counter()
+    with opened(url) as (reader, turns):
+        replayed = quarantine.c.replayed_at.is_not(None)
+        jobs: list[tuple[Table, ColumnElement[bool], Spared | None]] = [
+            (quarantine, or_(quarantine.c.received_at < quarantine_before, replayed), None)
+        ]
+        if before is not None:
+            # Callbacks before the reports about them: a session without its report would look as if it had failed.
+            jobs.append((callbacks, callbacks.c.received_at < before, spared))
+            jobs.append((verifications, verifications.c.received_at < before, None))
+        for table, condition, keep in jobs:
+            key = counting_key(table)
+            for rows in windows(reader, table, [key], condition):
+                ids = [row[0] for row in rows]
+                if keep and ids:
+                    kept = set(keep(ids))
+                    ids = [number for number in ids if number not in kept]
+                removed[table.name] += turns.remove(table, ids) if is_meant else len(ids)
+                if ids:
+                    told(f"{table.name} {removed[table.name]:,}")
+        if before is not None:
+            removed[pulse.name] = _minutes(reader, turns if is_meant else None, before)
+        if is_meant:
+            turns.fold_log()
+    return removed
+
+
+def _minutes(reader: Engine, turns: Turns | None, before: int) -> int:
+    """Remove old minutes, collector by collector: their key begins with its name."""
+    removed = 0
+    with reader.connect() as connection:
+        names = connection.scalars(select(pulse.c.collector).distinct()).all()
+    for name in names:
+        old = (pulse.c.collector == name, pulse.c.minute < before)
+        if turns is None:
+            with reader.connect() as connection:
+                removed += connection.scalar(select(func.count()).where(*old)) or 0
+            continue
+        while True:
+            query = select(pulse.c.minute).where(*old).order_by(pulse.c.minute).limit(ROWS)
+            with reader.connect() as connection:
+                minutes = connection.scalars(query).all()
+            if not minutes:
+                break
+            removed += turns.change(pulse.delete().where(*old, pulse.c.minute <= minutes[-1]))
+    return removed
