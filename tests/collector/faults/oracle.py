@@ -12,7 +12,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote, urlencode
@@ -151,6 +151,11 @@ class Book:
         with self._lock:
             self.answers[type(error).__name__] += 1
 
+    def as_now(self) -> "Book":
+        """Copy it, as it stands at this moment."""
+        with self._lock:
+            return Book({name: replace(delivery) for name, delivery in self.deliveries.items()}, [*self.broken])
+
     @property
     def acknowledged(self) -> int:
         """The number of answers 200."""
@@ -214,8 +219,8 @@ def _rows_by_session(connection: sqlite3.Connection) -> Mapping[str, list[tuple[
 
 def _odd_identities(connection: sqlite3.Connection) -> Iterator[str]:
     """Arrivals of one content share its digest, and no two arrivals share an identity."""
-    query = "SELECT count(*) - count(DISTINCT arrival_id), count(DISTINCT session_id), count(DISTINCT digest) FROM callbacks"
-    twice, sessions, digests = connection.execute(query).fetchone()
+    figures = "count(*) - count(DISTINCT arrival_id), count(DISTINCT session_id), count(DISTINCT digest)"
+    twice, sessions, digests = connection.execute(f"SELECT {figures} FROM callbacks").fetchone()
     if twice:
         yield f"{twice} arrivals share an identity with another one"
     if sessions != digests:
