@@ -43,6 +43,10 @@ class Clients:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Let each finish the request it is at, and end."""
         self._stop.set()
         for thread in self._threads:
             thread.join()
