@@ -44,7 +44,7 @@ def served_on(collector: CollectorProcess, listening: socket.socket) -> Iterator
 
 
 def injecting(*faults: str) -> list[str]:
-    """Give the launcher under which a process's own calls to the kernel fail or are slow: strace's words for each fault.
+    """Give the launcher under which calls to the kernel fail or are slow; each fault in the words of strace.
 
     The process stays our own child: strace watches it from the side, and ends with it.
     """
