@@ -159,7 +159,16 @@ class Book:
     @property
     def acknowledged(self) -> int:
         """The number of answers 200."""
-        return sum(delivery.acknowledged for delivery in self.deliveries.values())
+        return sum(self.acknowledged_by_kind().values())
+
+    def acknowledged_by_kind(self) -> Counter[str]:
+        """Count the answers 200 by what was sent."""
+        with self._lock:
+            found = Counter[str]()
+            for delivery in self.deliveries.values():
+                if delivery.acknowledged:
+                    found[delivery.kind] += delivery.acknowledged
+            return found
 
     def differences(self, store: Path, shown: int = 8) -> list[str]:
         """Say, each in a sentence, where a store that nobody writes to differs from what was promised; empty if not."""

@@ -10,29 +10,29 @@ import pytest
 from tests.collector.conftest import SECRET, CollectorProcess
 from tests.collector.faults.clients import Clients, takes_a_fresh_callback
 from tests.collector.faults.oracle import Book
+from tests.collector.faults.service import eventually
 
 Make = Callable[..., CollectorProcess]
 
 
-@pytest.mark.parametrize(
-    ("kills", "longest"), [(4, 0.6), pytest.param(40, 0.9, marks=pytest.mark.full)], ids=["4 kills", "40 kills"]
-)
-def test_what_was_acknowledged_survives_kill_9_at_random_moments_under_load(
-    make_collector: Make, kills: int, longest: float
-) -> None:
+@pytest.mark.parametrize("kills", [4, pytest.param(40, marks=pytest.mark.full)], ids=["4 kills", "40 kills"])
+def test_what_was_acknowledged_survives_kill_9_at_random_moments_under_load(make_collector: Make, kills: int) -> None:
     collector, book = make_collector(COLLECTOR_VERIFICATION_SECRET=SECRET).start(), Book()
     dice = random.Random(kills)
+
+    def judged() -> bool:
+        """Say whether the judge has something to judge: all kinds were acknowledged, a forgery was turned away."""
+        return len(book.acknowledged_by_kind()) == 3 and book.answers["forged 403"] > 0
+
     with Clients(lambda: collector.port, book, count=6, seed=kills):
         for _ in range(kills):
-            time.sleep(dice.uniform(0.1, longest))
+            enough = book.acknowledged + 20
+            assert eventually(lambda enough=enough: book.acknowledged >= enough, within=60)  # type: ignore[misc]
+            time.sleep(dice.uniform(0, 0.5))
             assert collector.end(signal.SIGKILL) == -signal.SIGKILL
             collector.start()
-        time.sleep(0.3)
+        assert eventually(judged, within=60)
     assert takes_a_fresh_callback(collector.port, book)
     assert collector.end() == 0
     assert book.differences(collector.store) == []
     print(f"{kills} kills: {dict(book.answers)}")
-    # The judge had something to judge: all kinds were acknowledged, and connections were cut.
-    for kind in ("callback", "unreadable", "report"):
-        assert sum(d.acknowledged for d in book.deliveries.values() if d.kind == kind) >= kills, kind
-    assert book.answers["forged 403"]
