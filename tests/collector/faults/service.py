@@ -50,6 +50,11 @@ def injecting(*faults: str) -> list[str]:
     """
     if shutil.which("strace") is None:
         pytest.skip("faults are injected into calls to the kernel with strace, which is not here")
+    tried = subprocess.run(
+        ["strace", "-f", "--seccomp-bpf", "-o", "/dev/null", "true"], capture_output=True, check=False
+    )
+    if tried.returncode:
+        pytest.skip(f"strace may not watch a process here: {tried.stderr.decode().strip()}")
     calls = ",".join(sorted({fault.partition(":")[0] for fault in faults}))
     words = [word for fault in faults for word in ("-e", f"inject={fault}")]
     return ["strace", "-D", "-f", "--seccomp-bpf", "-qq", "-o", "/dev/null", "-e", f"trace={calls}", *words]
