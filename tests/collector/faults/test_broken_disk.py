@@ -21,7 +21,11 @@ WRITE = ("pwrite64:error=EIO:when={0}",)
 
 @pytest.mark.parametrize(
     ("faults", "number"),
-    [(FLUSH, 60), (WRITE, 400), *(pytest.param(FLUSH, n, marks=pytest.mark.full) for n in range(40, 240, 20))],
+    [
+        pytest.param(FLUSH, 60, id="flush 60"),
+        pytest.param(WRITE, 400, id="write 400"),
+        *(pytest.param(FLUSH, n, id=f"flush {n}", marks=pytest.mark.full) for n in range(80, 260, 20)),
+    ],
 )
 def test_after_an_error_of_the_disk_nothing_acknowledged_is_lost_and_the_process_ends(
     make_collector: Make, faults: tuple[str, ...], number: int
