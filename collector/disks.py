@@ -12,19 +12,8 @@ from collector.errors import CollectorError
 MOUNTS = Path("/proc/self/mountinfo")
 # As the kernel calls them. Every file system of FUSE is called "fuse" or "fuse." and a name; virtiofs is FUSE too.
 SHARED = {
-    "nfs",
-    "nfs4",
-    "cifs",
-    "smb3",
-    "smbfs",
-    "9p",
-    "fuse",
-    "fuseblk",
-    "virtiofs",
-    "vboxsf",
-    "ceph",
-    "afs",
-    "lustre",
+    *("nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "lustre", "beegfs", "gpfs", "gfs2", "ocfs2"),
+    *("9p", "virtiofs", "vboxsf", "fuse", "fuseblk"),
 }
 
 
