@@ -9,11 +9,14 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
 from tests.collector.conftest import Answer, CollectorProcess, clean_environment
 
+FOLDED_AT = 1_000 * 4_120
+"""Bytes of SQLite's log when it folds it back: a thousand pages of 4,096 bytes, each with a head of 24."""
 # What systemd does: the socket as descriptor 3, and the number of the process in its environment.
 _HAND_OVER = (
     "import os, sys; os.dup2(int(sys.argv[1]), 3);"
@@ -43,10 +46,11 @@ def served_on(collector: CollectorProcess, listening: socket.socket) -> Iterator
         process.wait()
 
 
-def injecting(*faults: str) -> list[str]:
+def injecting(*faults: str, only: Path | None = None) -> list[str]:
     """Give the launcher under which calls to the kernel fail or are slow; each fault in the words of strace.
 
-    The process stays our own child: strace watches it from the side, and ends with it.
+    The process stays our own child: strace watches it from the side, and ends with it. With ``only``, calls about other
+    files are left alone.
     """
     if shutil.which("strace") is None:
         pytest.skip("faults are injected into calls to the kernel with strace, which is not here")
@@ -57,7 +61,8 @@ def injecting(*faults: str) -> list[str]:
         pytest.skip(f"strace may not watch a process here: {tried.stderr.decode().strip()}")
     calls = ",".join(sorted({fault.partition(":")[0] for fault in faults}))
     words = [word for fault in faults for word in ("-e", f"inject={fault}")]
-    return ["strace", "-D", "-f", "--seccomp-bpf", "-qq", "-o", "/dev/null", "-e", f"trace={calls}", *words]
+    paths = ["-P", str(only)] if only else []
+    return ["strace", "-D", "-f", "--seccomp-bpf", "-qq", "-o", "/dev/null", *paths, "-e", f"trace={calls}", *words]
 
 
 def free_port() -> int:

@@ -9,11 +9,9 @@ import pytest
 from tests.collector.conftest import SECRET, CollectorProcess
 from tests.collector.faults.clients import Clients
 from tests.collector.faults.oracle import Book
-from tests.collector.faults.service import eventually
+from tests.collector.faults.service import FOLDED_AT, eventually
 
 Make = Callable[..., CollectorProcess]
-# SQLite folds its log back when it has a thousand pages of 4,096 bytes, each with a head of 24.
-FOLDED_AT = 1_000 * 4_120
 
 
 @pytest.mark.parametrize("rows", [500, pytest.param(20_000, marks=pytest.mark.full)])
