@@ -51,6 +51,7 @@ def test_after_an_error_of_the_disk_nothing_acknowledged_is_lost_and_the_process
 def test_an_error_in_folding_the_log_back_loses_nothing_because_the_log_is_kept(make_collector: Make) -> None:
     """SQLite says nothing of it, because no row hangs on it: what was acknowledged lies in the log, flushed."""
     collector, book = make_collector(COLLECTOR_VERIFICATION_SECRET=SECRET).start(), Book()
+    assert takes_a_fresh_callback(collector.port, book)
     assert collector.end() == 0
     # From here on every flush of the store itself fails, and none of the log.
     collector.start(*injecting("fsync:error=EIO", "fdatasync:error=EIO", only=collector.store))
