@@ -26,7 +26,7 @@ WRITE = ("pwrite64:error=EIO:when={0}",)
     [
         pytest.param(FLUSH, 40, id="flush 40"),
         pytest.param(WRITE, 250, id="write 250"),
-        *(pytest.param(FLUSH, n, id=f"flush {n}", marks=pytest.mark.full) for n in range(32, 50, 2)),
+        *(pytest.param(FLUSH, n, id=f"flush {n}", marks=pytest.mark.full) for n in range(31, 51, 2)),
     ],
 )
 def test_after_an_error_of_the_disk_nothing_acknowledged_is_lost_and_the_process_ends(
