@@ -13,7 +13,7 @@ from sqlalchemy import Engine, event
 
 from collector import engines, pulse, store
 from collector.door import Door, Request, checks_of
-from collector.items import Item, Outcome
+from collector.items import Arrival, Item, Outcome, Verification
 from collector.ledger import Ledger
 from collector.settings import Settings
 from collector.writer import Writer
@@ -109,7 +109,9 @@ def opened(door: Door, book: Book, delivery: Delivery) -> Item:
     # No two arrivals at one moment, as in life.
     received_at = NOON + 60_000_000 + sum(d.sent for d in book.deliveries.values())
     headers = tuple(delivery.headers(Provider()).items())
-    return door.open(Request("POST", path, "", headers, delivery.body, received_at))
+    item = door.open(Request("POST", path, "", headers, delivery.body, received_at))
+    assert isinstance(item, Arrival | Verification)
+    return item
 
 
 def by_batches(run: Run, engine: Engine) -> None:
