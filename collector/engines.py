@@ -16,6 +16,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
 from collector import postgresql
+from collector.disks import refuse_shared
 from collector.errors import CollectorError
 
 # SQLite before 3.51.3 can lose committed pages when two connections write or checkpoint at one moment.
@@ -62,9 +63,9 @@ def parsed(url: str) -> URL:
 
 
 def sqlite_file(url: str) -> Path | None:
-    """Name the file of a SQLite store; None for PostgreSQL."""
+    """Name the file of a SQLite store, the same however it is spelled or linked to; None for PostgreSQL."""
     made = parsed(url)
-    return Path(made.database or "").absolute() if made.get_backend_name() == "sqlite" else None
+    return Path(os.path.realpath(made.database or "")) if made.get_backend_name() == "sqlite" else None
 
 
 def has_space(url: str) -> bool:
@@ -105,12 +106,14 @@ def writer_engine(url: str, *, silence: float | None = None) -> Engine:
     Raises
     ------
     CollectorError
-        If the URL is not a store's, the file cannot be created, or the database does not take the settings.
+        If the URL is not a store's, the file cannot be created or would lie on another machine's disk, or the database
+        does not take the settings.
     """
     path = sqlite_file(url)
     if path is None:
         return postgresql.engine_of(parsed(url), writes=True, silence=silence)
     try:
+        refuse_shared(path)
         _create_file(path)
     except OSError as error:
         raise CollectorError(f"the store {path} cannot be created: {error.strerror}") from None

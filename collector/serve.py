@@ -13,6 +13,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -77,6 +78,7 @@ def serve(settings: Settings) -> int:
     with ExitStack() as stack:
         stack.enter_context(sole_server(settings.database_url))
         engine = writer_engine(settings.database_url, silence=SILENCE)
+        stack.enter_context(_sole_holder(settings.database_url))
         stack.callback(engine.dispose)
         initialise(engine)
         oldest = accept_peppers(engine, checks_of(settings))
@@ -148,7 +150,27 @@ def sole_server(url: str) -> Iterator[None]:
         yield
         return
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(f"{path}.lock", os.O_CREAT | os.O_RDWR, 0o600)
+    with _locked(os.open(f"{path}.lock", os.O_CREAT | os.O_RDWR, 0o600), path):
+        yield
+
+
+@contextmanager
+def _sole_holder(url: str) -> Iterator[None]:
+    """Hold the file of a SQLite store itself, which may have a second name elsewhere: a hard link, a mount of its own.
+
+    To be entered before SQLite opens the file and left after it has closed it: a process that closes a file loses all
+    of SQLite's locks on it.
+    """
+    path = sqlite_file(url)
+    if path is None:
+        yield
+        return
+    with _locked(os.open(path, os.O_RDONLY), path):
+        yield
+
+
+@contextmanager
+def _locked(descriptor: int, path: Path) -> Iterator[None]:
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -182,12 +182,15 @@ class Writer:
             with self._engine.connect() as connection:
                 while self._turn(connection):
                     self._alive()
-        except Exception as error:  # noqa: BLE001 - whatever it was, a process without a writer must not go on answering
+        except BaseException as error:  # noqa: BLE001 - whatever it was, a process without a writer must not go on answering
             log.error("writer_died", exc_info=error, extra={"why": _reason(error)})
         with self._state:
             self._is_dead = not self._is_stopping
             left = [*self._in_flight, *self._waiting]
             self._waiting.clear()
+            for ticket in left:
+                # Whoever gives up waiting at this moment finds nothing to take back.
+                ticket.is_taken = True
         for ticket in left:
             ticket.settle()
         if self._is_dead:
@@ -263,7 +266,7 @@ def _code(error: DBAPIError) -> int:
     return int(getattr(error.orig, "sqlite_errorcode", 0) or 0) & 0xFF
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     """Say what happened in words that hold nothing of a row."""
     if isinstance(error, _Broken) and isinstance(error.__cause__, DBAPIError):
         return _BROKEN[_code(error.__cause__)]

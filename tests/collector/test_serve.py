@@ -10,13 +10,11 @@ import sqlite3
 import stat
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -57,46 +55,6 @@ def test_the_application_reports_its_own_success(collector_process: CollectorPro
     assert collector_process.rows("SELECT session_id, verified_at FROM verifications") == [
         ("s-1", 1_788_264_000_000_000)
     ]
-
-
-def test_what_was_answered_200_is_there_after_kill_9_and_nothing_else_is(make_collector: Make) -> None:
-    acknowledged: set[str] = set()
-    sent: set[str] = set()
-    collector = make_collector()
-    for turn in range(3):
-        collector.start()
-        stop = threading.Event()
-
-        def send(worker: int, turn: int = turn, stop: threading.Event = stop) -> None:
-            provider = Provider()
-            for number in range(100_000):
-                if stop.is_set():
-                    return
-                session = f"{turn}-{worker}-{number}"
-                sent.add(session)
-                try:
-                    headers = provider.headers(f"{turn}0000{worker}0000{number}")
-                    answer = collector.post(provider.fields(session), headers)
-                except (OSError, HTTPException):
-                    return
-                if answer.status == 200:
-                    acknowledged.add(session)
-
-        with ThreadPoolExecutor(4) as pool:
-            workers = [pool.submit(send, worker) for worker in range(4)]
-            time.sleep(0.4)
-            collector.end(signal.SIGKILL)
-            stop.set()
-            for worker in workers:
-                worker.result()
-    collector.start()
-    assert collector.post(Provider.fields("afterwards"), Provider().headers("99")).status == 200
-    stored = {session for (session,) in collector.rows("SELECT session_id FROM callbacks")}
-    assert len(acknowledged) > 50
-    assert acknowledged <= stored
-    assert stored <= sent | {"afterwards"}
-    assert collector.rows("SELECT count(*) FROM callbacks") == [(len(stored),)]
-    assert collector.rows("PRAGMA integrity_check") == [("ok",)]
 
 
 def test_a_second_server_on_one_store_is_refused_and_the_first_goes_on(make_collector: Make) -> None:
