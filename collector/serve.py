@@ -7,24 +7,20 @@ because the store cannot be trusted any more (status 1, for systemd to start it 
 import fcntl
 import gc
 import os
-import re
 import signal
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from flask import Flask
-from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import create_server
-from waitress.task import ErrorTask
-from waitress.utilities import BadRequest
 
 from collector.app import build_app
+from collector.channel import channel_of
 from collector.door import LARGEST_BODY, LARGEST_HEADERS, Door, checks_of
 from collector.engines import has_space, sqlite_file, writer_engine
 from collector.errors import CollectorError
@@ -32,7 +28,7 @@ from collector.logs import log
 from collector.notify import Notify
 from collector.postgresql import SILENCE
 from collector.pulse import Pulse
-from collector.routes import now, problem, problem_headers
+from collector.routes import now
 from collector.settings import Settings, listen_fds, service_manager
 from collector.store import accept_peppers, initialise
 from collector.writer import Writer
@@ -55,9 +51,6 @@ LIMITS: dict[str, Any] = {
 }
 """Measured against 200 slow connections; waitress's own defaults let 100 idle ones stop it."""
 FIRST_SYSTEMD_SOCKET = 3
-_FOLDED = re.compile(rb"\r\n[ \t]")
-_CODING = re.compile(rb"\r\ntransfer-encoding:[ \t]*([^\r]*?)[ \t]*(?=\r)", re.IGNORECASE)
-_CONTROL = re.compile(r"[\0-\x20\x7f]")
 # Waitress gives requests in hand five seconds; ours need the writer's three at most.
 LAST_MOMENT = 10.0
 
@@ -76,6 +69,7 @@ def serve(settings: Settings) -> int:
         If it cannot begin: the store, a pepper, a port, another server on the same store.
     """
     with ExitStack() as stack:
+        stack.enter_context(_ended_by_sigterm())
         stack.enter_context(sole_server(settings.database_url))
         engine = writer_engine(settings.database_url, silence=SILENCE)
         stack.enter_context(_sole_holder(settings.database_url))
@@ -112,9 +106,11 @@ def settle_on_one_core(number: int) -> None:
     """
     if not hasattr(os, "sched_setaffinity"):
         return
-    ours = sorted(os.sched_getaffinity(0))
-    if len(ours) == os.cpu_count():
-        os.sched_setaffinity(0, {ours[number % len(ours)]})
+    # Whoever runs us may forbid the choice (a filter of system calls): then all cores will do.
+    with suppress(OSError):
+        ours = sorted(os.sched_getaffinity(0))
+        if len(ours) == os.cpu_count():
+            os.sched_setaffinity(0, {ours[number % len(ours)]})
 
 
 def name_of(settings: Settings) -> str:
@@ -199,25 +195,35 @@ def listen(app: Flask, settings: Settings, pulse: Pulse) -> Any:
         raise CollectorError(f"cannot listen on {settings.host}, port {settings.port}: {why}") from None
     for part in getattr(server, "map", getattr(server, "_map", {})).values():
         if hasattr(part, "channel_class"):
-            part.channel_class = _channel(pulse)
+            part.channel_class = channel_of(pulse)
     for host, port in getattr(server, "effective_listen", [(server.effective_host, server.effective_port)]):
         log.info("serving", extra={"host": host, "port": int(port)})
     return server
 
 
-def _run(server: Any, writer: Writer, notify: Notify) -> None:
-    """Serve until a signal; then answer what is in hand, and let the writer finish."""
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Take SIGTERM for the wish to end in peace, from before anybody is told that we serve; what it was stays so."""
 
     def end(_number: int, _frame: FrameType | None) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         raise SystemExit(0)
 
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    except CollectorError:
+        signal.signal(signal.SIGTERM, before)
+        raise
+
+
+def _run(server: Any, writer: Writer, notify: Notify) -> None:
+    """Serve until a signal; then answer what is in hand, and let the writer finish."""
     # All that was made so far lives as long as the process. Looked through by each full collection, it would hold up
     # every request for some fifty milliseconds.
     gc.collect()
     gc.freeze()
     try:
-        signal.signal(signal.SIGTERM, end)
         # The socket listens already: whoever comes from now on is answered.
         notify("READY=1")
         server.run()
@@ -237,59 +243,3 @@ def _end_process() -> None:
     watchdog.daemon = True
     watchdog.start()
     os.kill(os.getpid(), signal.SIGTERM)
-
-
-class _Parser(HTTPRequestParser):  # type: ignore[misc]
-    """Waitress's parser, without the readings that a proxy in front of it may not share.
-
-    Where two servers disagree about the end of a request, its rest becomes the beginning of somebody else's.
-    """
-
-    def received(self, data: bytes) -> int:
-        """Take what came; whatever it is, the request ends with an answer and not with an exception in the log."""
-        try:
-            consumed = int(super().received(data))
-        except ValueError:  # a length of thousands of digits, an address in brackets that is none
-            self.error = BadRequest("Malformed")
-            self.completed = True
-            consumed = len(data)
-        if self.completed:
-            # Nothing more is wanted of it: asked to go on, the client's next request would become part of this one.
-            self.expect_continue = False
-        return consumed
-
-    def parse_header(self, header_plus: bytes) -> None:
-        """Take the head apart, or say why it has two readings."""
-        if _FOLDED.search(header_plus):
-            raise ParsingError("A header over two lines")
-        super().parse_header(header_plus)
-        codings = [coding.lower() for coding in _CODING.findall(header_plus)]
-        if self.version not in {"1.0", "1.1"} or (self.version == "1.0" and codings):
-            raise ParsingError("A version of HTTP, or a coding in it, that is not spoken here")
-        if codings and (codings != [b"chunked"] or "CONTENT_LENGTH" in self.headers):
-            raise ParsingError("Transfer-Encoding is given twice, is empty, or has Content-Length beside it")
-        if _CONTROL.search(self.request_uri):
-            raise ParsingError("A control character in the target")
-
-
-def _channel(pulse: Pulse) -> type:
-    """Make waitress's own refusals look like ours, and count them."""
-
-    class WireError(ErrorTask):  # type: ignore[misc]
-        def execute(self) -> None:
-            # What waitress calls an internal error is trouble of ours, and worth another try.
-            status = 503 if self.request.error.code == 500 else self.request.error.code
-            words = {413: "body_too_large", 431: "headers_too_large", 503: "our_mistake"}
-            pulse.count("refused", words.get(status, "bad_request"))
-            body = problem(status, "The request cannot be taken as it is.")
-            self.status = f"{status} {self.request.error.reason if status != 503 else 'Service Unavailable'}"
-            self.response_headers.extend(problem_headers(status))
-            self.set_close_on_finish()
-            self.content_length = len(body)
-            self.write(body)
-
-    class Channel(HTTPChannel):  # type: ignore[misc]
-        parser_class = _Parser
-        error_task_class = WireError
-
-    return Channel

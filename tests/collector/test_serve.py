@@ -94,6 +94,12 @@ def test_asked_to_end_it_answers_what_is_in_hand_and_writes_its_minute(make_coll
     assert collector.rows("SELECT sum(accepted) FROM pulse") == [(6,)]
 
 
+def test_asked_to_end_in_the_moment_it_says_that_it_serves_it_ends_in_peace(make_collector: Make) -> None:
+    for _ in range(5):
+        collector = make_collector().start()
+        assert collector.end() == 0
+
+
 def test_a_store_that_is_held_is_a_503_in_time_and_heals(make_collector: Make) -> None:
     collector = make_collector().start()
     with closing(sqlite3.connect(collector.store, isolation_level=None)) as holder, ThreadPoolExecutor(30) as pool:
@@ -267,9 +273,12 @@ def cores_of(process: int) -> set[frozenset[int]]:
 def test_all_threads_stay_on_one_core_and_neighbouring_ports_take_different_ones(
     make_collector: Callable[..., CollectorProcess],
 ) -> None:
-    if len(os.sched_getaffinity(0)) < 2 or len(os.sched_getaffinity(0)) < (os.cpu_count() or 1):
-        pytest.skip("these tests may not use every core, so there is nothing to choose")
+    ours = os.sched_getaffinity(0)
     running = make_collector().start()
+    if len(ours) < 2 or len(ours) < (os.cpu_count() or 1):
+        # Whoever runs the tests has chosen cores, and is left to know better.
+        assert cores_of(running.process.pid) == {frozenset(ours)}
+        return
     running.post(Provider.fields())
     threads = cores_of(running.process.pid)
     assert len(threads) == 1
@@ -284,9 +293,14 @@ def test_who_chose_cores_for_the_collector_is_left_to_know_better() -> None:
     assert chosen(f"os.cpu_count = lambda: {len(given) + 1}; serve.settle_on_one_core(0)") == given
 
 
+def test_who_forbids_the_choice_of_a_core_is_served_on_all() -> None:
+    forbid = "def no(*_): raise PermissionError\nos.sched_setaffinity = no\nserve.settle_on_one_core(1)"
+    assert chosen(forbid) == os.sched_getaffinity(0)
+
+
 def chosen(code: str) -> set[int]:
     """Run this in a process of its own, and give the cores it may use afterwards."""
-    words = f"import os; from collector import serve; {code}; print(sorted(os.sched_getaffinity(0)))"
+    words = f"import os\nfrom collector import serve\n{code}\nprint(sorted(os.sched_getaffinity(0)))"
     done = subprocess.run(
         [sys.executable, "-c", words], capture_output=True, text=True, check=True, timeout=60, env=clean_environment()
     )

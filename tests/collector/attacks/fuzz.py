@@ -11,7 +11,7 @@ from typing import Any
 import atheris
 
 with atheris.instrument_imports(include=["collector", "waitress"], enable_loader_override=False):
-    from collector import form, recipient, replay, routes, serve, signature, wire
+    from collector import channel, form, recipient, replay, routes, serve, signature, wire
     from collector.door import Door, Request
     from collector.errors import Refused
     from collector.items import Arrival, Verification
@@ -68,7 +68,7 @@ def fuzz_form(data: bytes) -> None:
 
 def fuzz_request(data: bytes) -> None:
     """What comes over a connection: taken, kept apart, or refused with a status below 500."""
-    parser = serve._Parser(ADJUSTMENTS)
+    parser = channel.Parser(ADJUSTMENTS)
     while data and not parser.completed:
         data = data[parser.received(data) :]
     if not parser.completed or parser.error or parser.empty:
@@ -87,7 +87,7 @@ def check(found: Any) -> None:
         assert not isinstance(found, Arrival) or found.reason != "our_mistake"
 
 
-def request_of(parser: serve._Parser) -> Request:
+def request_of(parser: channel.Parser) -> Request:
     """Make of a parsed request what the routes make of it."""
     channel = SimpleNamespace(addr=("", 0), server=SimpleNamespace(adj=ADJUSTMENTS, effective_port=0, server_name=""))
     channel.check_client_disconnected = lambda: False
