@@ -19,6 +19,7 @@ _WHOLE_NUMBER = range(8, 16)
 _BETWEEN = r"\s().,/+_\-\u2010-\u2015\u2212"
 _WRITTEN_NUMBER = re.compile(rf"[{_BETWEEN}]*\d[\d{_BETWEEN}]*")
 _PUNCTUATION = re.compile(rf"(?<=\d)[{_BETWEEN}]+(?=\d)")
+_NO_DIGIT = re.compile(r"\D+")
 _RUN = re.compile(rf"\d{{{SHORTEST_NUMBER}}}")
 # Two harmless texts full of digits and dashes. Seven digits in a row are dropped even inside them.
 _UUID = re.compile(r"(?<![0-9a-z])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![0-9a-z])", re.IGNORECASE)
@@ -55,6 +56,8 @@ def digits_of(text: str) -> str | None:
     plain = _plain(text)
     if not _WRITTEN_NUMBER.fullmatch(plain):
         return None
+    if plain.isascii():
+        return _NO_DIGIT.sub("", plain)
     return "".join(str(unicodedata.decimal(character)) for character in plain if character.isdecimal())
 
 

@@ -64,4 +64,6 @@ def query_octets(query: str) -> bytes:
 
 
 def _decode(piece: bytes) -> str:
+    if b"%" not in piece and b"+" not in piece:
+        return piece.decode("utf-8", "surrogateescape")
     return unquote_to_bytes(piece.replace(b"+", b" ")).decode("utf-8", "surrogateescape")

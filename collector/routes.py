@@ -26,6 +26,7 @@ RETRY_AFTER = "5"
 """Seconds after which our own trouble may be over; the provider has its own times."""
 
 _ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
+_PATH_ENDS = re.compile(r"[?#]")
 _WORDS = {413: "body_too_large", 431: "headers_too_large"}
 
 
@@ -78,6 +79,10 @@ class Routes:
         self._pulse = pulse
         self._trouble = trouble
         self._said: dict[str, int] = {}
+        # One for all callbacks, because nothing about it changes. Without a body: the server sends head and body in two
+        # packets, and nobody reads this one.
+        self._taken = _plain(200, "")
+        self._own = {"/healthz": self.healthz, "/readyz": self.readyz}
 
     def add_to(self, app: Flask) -> None:
         """Answer everything this app is asked.
@@ -93,7 +98,7 @@ class Routes:
     def answer(self) -> Response:
         """Answer one request."""
         found = received()
-        own = {"/healthz": self.healthz, "/readyz": self.readyz}.get(found.path)
+        own = self._own.get(found.path)
         if own is None:
             return self.receive(found)
         if found.method != "GET":
@@ -108,8 +113,7 @@ class Routes:
         outcome = self._store.append(opened)
         if refusal := door.refusal(outcome):
             raise refusal
-        # Without a body: the server sends head and body in two packets, and nobody reads this one.
-        return _plain(200, "")
+        return self._taken
 
     def probed(self, probe: Probe) -> Response:
         """Answer `collector doctor`: how its request arrived, and whether a callback would be taken now."""
@@ -156,7 +160,7 @@ def received() -> Request:
     """Take the request at hand as it came over the wire."""
     environ = request.environ
     uri = environ.get("REQUEST_URI") or environ.get("RAW_URI") or quote(environ["PATH_INFO"], encoding="latin-1")
-    path = re.split(r"[?#]", _ORIGIN.sub("", uri, count=1), maxsplit=1)[0]
+    path = _PATH_ENDS.split(uri if uri[:1] == "/" else _ORIGIN.sub("", uri, count=1), maxsplit=1)[0]
     headers = [(key[5:].replace("_", "-"), value) for key, value in environ.items() if key.startswith("HTTP_")]
     if content_type := environ.get("CONTENT_TYPE"):
         headers.append(("CONTENT-TYPE", content_type))

@@ -100,27 +100,28 @@ def verify(
     V2 signs ``URL without query`` + ``nonce``. V3 signs the same URL, ``?`` and the sorted query, the sorted names and
     values of the body, ``.`` and the nonce; see `_v3_texts`. Compared with the ``plivo`` package in a property test.
     """
-    texts = {
-        "v2": {octets(_base(url)) for url in urls},
-        "v3": {text for url in urls for text in _v3_texts(method, url, query, params)} if _has_v3(headers) else set(),
-    }
+    sent = _by_name(headers)
+    has_v3 = "v3" in sent or "ma-v3" in sent
+    texts = {"v2": {octets(_base(url)) for url in urls}}
+    if has_v3:
+        texts["v3"] = {text for url in urls for text in _v3_texts(method, url, query, params)}
     families: list[str] = []
     nonces: list[tuple[str, str]] = []
     for family, starts in texts.items():
-        nonce = _header(headers, f"{family}-nonce") or ""
+        nonce = sent.get(f"{family}-nonce", "")
         if not NONCE.fullmatch(nonce):
             continue
         messages = [start + nonce.encode("ascii") for start in starts]
         proved = [
             name
             for name, header, keys in ((family, family, tokens), (f"{family}-ma", f"ma-{family}", main_tokens))
-            if _matches(_header(headers, header), messages, keys)
+            if _matches(sent.get(header), messages, keys)
         ]
         if proved:
             families += proved
             nonces.append((family, nonce))
     proved_v3 = any(family == "v3" for family, _ in nonces)
-    return Proof(tuple(families), tuple(nonces), v3_unproved=_has_v3(headers) and not proved_v3)
+    return Proof(tuple(families), tuple(nonces), v3_unproved=has_v3 and not proved_v3)
 
 
 def sign(token: str, message: bytes) -> str:
@@ -161,15 +162,15 @@ def _matches(header: str | None, messages: Sequence[bytes], tokens: Sequence[str
     return found
 
 
-def _header(headers: Pairs, name: str) -> str | None:
-    """Join all headers of one name by commas, as HTTP allows and as WSGI servers do."""
-    wanted = _PREFIX + name
-    values = [value for key, value in headers if key.lower() == wanted]
-    return ",".join(values).strip(" \t") if values else None
-
-
-def _has_v3(headers: Pairs) -> bool:
-    return any(_header(headers, name) is not None for name in ("v3", "ma-v3"))
+def _by_name(headers: Pairs) -> dict[str, str]:
+    """Join all headers of one name by commas, as HTTP allows and as WSGI servers do; those of Plivo's alone."""
+    found: dict[str, str] = {}
+    for key, value in headers:
+        name = key.lower()
+        if name.startswith(_PREFIX):
+            name = name[len(_PREFIX) :]
+            found[name] = f"{found[name]},{value}" if name in found else value
+    return {name: value.strip(" \t") for name, value in found.items()}
 
 
 def _base(url: str) -> str:

@@ -215,8 +215,8 @@ def canonical(params: Params) -> bytes:
     ``<length in bytes>:<bytes>,``. Order and percent-encoding do not count, and what we make of a value never does: a
     better parser must not turn a provider's retry into a forgery.
     """
-    rows = sorted((octets(source), octets(name), octets(value)) for source, name, value in params)
-    return _netstrings(text for row in rows for text in row)
+    rows = sorted([(octets(source), octets(name), octets(value)) for source, name, value in params])
+    return _netstrings([text for row in rows for text in row])
 
 
 def digest(params: Params, pepper: bytes) -> str:
@@ -267,7 +267,7 @@ def _without_numbers(known: dict[str, str]) -> list[str]:
 
 
 def _netstrings(texts: Iterable[bytes]) -> bytes:
-    return b"".join(b"%d:%s," % (len(text), text) for text in texts)
+    return b"".join([b"%d:%s," % (len(text), text) for text in texts])
 
 
 def _text(value: str | None) -> str | None:

@@ -258,9 +258,11 @@ def test_any_settings_are_read_or_refused_in_a_sentence_without_them(given_value
         assert MARK not in str(found)
         return
     secrets = texts([found.tokens, found.main_tokens, found.peppers, found.verification_secrets, found.paths])
-    assert not [secret for secret in secrets if len(secret) > 3 and secret in repr(found)]
-    # What is no secret may be shown: where it listens, and the host of its URLs.
-    if not {"COLLECTOR_HOST", "COLLECTOR_PUBLIC_URL"} & given_values.keys():
+    # What is no secret may be shown, whatever else has the same text: where it listens, and the host of its URLs.
+    may_be_shown = given_values.get("COLLECTOR_HOST", "") + given_values.get("COLLECTOR_PUBLIC_URL", "")
+    hidden = [secret for secret in secrets if len(secret) > 3 and secret not in may_be_shown]
+    assert not [secret for secret in hidden if secret in repr(found)]
+    if not may_be_shown:
         assert MARK not in repr(found)
 
 
