@@ -4,6 +4,7 @@ What is no request in one reading only is answered here, before any thread or an
 """
 
 import re
+from typing import Any
 
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
@@ -72,3 +73,27 @@ def channel_of(pulse: Pulse) -> type:
         error_task_class = WireError
 
     return Channel
+
+
+def wake_once(trigger: Any) -> None:
+    """Let the threads wake the server's loop once for all that they have answered meanwhile, and not once for each.
+
+    Each wake-up is a system call, at which the interpreter changes hands, and a look at every connection.
+    """
+    pull, read = trigger.pull_trigger, trigger.handle_read
+    is_pulled = False
+
+    def pull_once(thunk: Any = None) -> None:
+        nonlocal is_pulled
+        if thunk is not None or not is_pulled:
+            is_pulled = True
+            pull(thunk)
+
+    def wake() -> None:
+        nonlocal is_pulled
+        # The pipe is emptied first. Who comes between the two is not pulled for, but seen in the turn that follows; the
+        # other way round, its byte would be taken while the mark stays, and nobody would be woken any more.
+        read()
+        is_pulled = False
+
+    trigger.pull_trigger, trigger.handle_read = pull_once, wake

@@ -20,7 +20,7 @@ from flask import Flask
 from waitress.server import create_server
 
 from collector.app import build_app
-from collector.channel import channel_of
+from collector.channel import channel_of, wake_once
 from collector.door import LARGEST_BODY, LARGEST_HEADERS, Door, checks_of
 from collector.engines import has_space, sqlite_file, writer_engine
 from collector.errors import CollectorError
@@ -196,6 +196,7 @@ def listen(app: Flask, settings: Settings, pulse: Pulse) -> Any:
     for part in getattr(server, "map", getattr(server, "_map", {})).values():
         if hasattr(part, "channel_class"):
             part.channel_class = channel_of(pulse)
+            wake_once(part.trigger)
     for host, port in getattr(server, "effective_listen", [(server.effective_host, server.effective_port)]):
         log.info("serving", extra={"host": host, "port": int(port)})
     return server
