@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from collector import setup
 from collector.settings import NAMES
 from collector.wire import UNREADABLE
 
@@ -34,6 +35,14 @@ def words(text: str) -> list[str]:
 
 def test_every_setting_is_in_the_table_and_no_other() -> None:
     assert sorted(words(row[0])[0] for row in rows(section("Settings"))) == sorted(NAMES)
+
+
+def test_the_proxy_of_the_page_is_the_one_that_init_prints_and_that_is_tried_behind_nginx(tmp_path: Path) -> None:
+    printed = setup.next_steps(setup.write(tmp_path / "collector.env", "codes.example.com"))
+    recipes = [re.search(r"location = .*?\n *}", text, re.DOTALL) for text in (printed, PAGE.read_text())]
+    lines = [[line.strip() for line in found[0].splitlines()] for found in recipes if found]
+    assert len(lines) == 2
+    assert lines[0][1:] == lines[1][1:]
 
 
 def refusals() -> Iterator[tuple[int, str]]:
