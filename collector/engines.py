@@ -52,8 +52,10 @@ def parsed(url: str) -> URL:
     """
     try:
         made = make_url(url)
-    except ArgumentError:
-        raise CollectorError("COLLECTOR_DATABASE_URL is no database URL; try sqlite:///data/callbacks.db") from None
+    except (ArgumentError, ValueError):
+        made = None
+    if made is None or "\0" in (made.database or ""):
+        raise CollectorError("COLLECTOR_DATABASE_URL is no database URL; try sqlite:///data/callbacks.db")
     backend = made.get_backend_name()
     if backend not in {"sqlite", "postgresql"}:
         raise CollectorError(f"a store is kept in SQLite or PostgreSQL, not in {backend!r}")

@@ -219,8 +219,9 @@ def _left(path: Path, needles: Sequence[bytes], *, is_folded: bool) -> str:
             "backups and archives made before hold it too"
         )
     return (
-        f"{', '.join(traced)} still holds traces in space that is free: end the server and run "
-        "`collector prune --vacuum`; backups and archives made before hold it too"
+        f"{', '.join(traced)} still holds the digits: in space that is free (end the server and run "
+        "`collector prune --vacuum`), or within a session's or an attempt's id, which is not changed; "
+        "backups and archives made before hold them too"
     )
 
 

@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -72,13 +72,13 @@ def serve(settings: Settings) -> int:
         stack.enter_context(_ended_by_sigterm())
         stack.enter_context(sole_server(settings.database_url))
         engine = writer_engine(settings.database_url, silence=SILENCE)
-        stack.enter_context(_sole_holder(settings.database_url))
+        is_there = stack.enter_context(_sole_holder(settings.database_url))
         stack.callback(engine.dispose)
         initialise(engine)
         oldest = accept_peppers(engine, checks_of(settings))
         pulse = Pulse(name_of(settings), now)
         notify = Notify(*service_manager())
-        writer = Writer(engine, pulse, died=_end_process, alive=notify.alive)
+        writer = Writer(engine, pulse, died=_end_process, alive=notify.alive, is_there=is_there)
 
         def trouble() -> str:
             return writer.trouble() or ("" if has_space(settings.database_url) else "space")
@@ -151,18 +151,28 @@ def sole_server(url: str) -> Iterator[None]:
 
 
 @contextmanager
-def _sole_holder(url: str) -> Iterator[None]:
+def _sole_holder(url: str) -> Iterator[Callable[[], bool]]:
     """Hold the file of a SQLite store itself, which may have a second name elsewhere: a hard link, a mount of its own.
+
+    What is given says whether the name still leads to that file.
 
     To be entered before SQLite opens the file and left after it has closed it: a process that closes a file loses all
     of SQLite's locks on it.
     """
     path = sqlite_file(url)
     if path is None:
-        yield
+        yield lambda: True
         return
-    with _locked(os.open(path, os.O_RDONLY), path):
-        yield
+    descriptor = os.open(path, os.O_RDONLY)
+
+    def is_there() -> bool:
+        try:
+            return os.path.samestat(path.stat(), os.fstat(descriptor))
+        except OSError:
+            return False
+
+    with _locked(descriptor, path):
+        yield is_there
 
 
 @contextmanager

@@ -297,13 +297,19 @@ def accept_peppers(engine: Engine, offered: Mapping[str, str]) -> str:
     Raises
     ------
     CollectorError
-        If one is missing: numbers and digests written with it could no longer be recognised.
+        If one is missing: numbers and digests written with it could no longer be recognised. If they come in another
+        order: the last one keys numbers, so an old one there would go on doing so unseen.
     """
     with said_plainly("the store cannot be opened"), engine.begin() as connection:
         # Two collectors that start on an empty store must agree which pepper is its oldest.
         alone(connection, "peppers")
         known = need_peppers(connection, offered)
         held = {row.key_id for row in known}
+        if list(offered)[: len(known)] != [row.key_id for row in known]:
+            raise CollectorError(
+                "COLLECTOR_PEPPER is not in the order in which this store met its peppers, "
+                f"{', '.join(row.key_id for row in known)}: write these first, oldest first, and a new one after them"
+            )
         fresh = [{"key_id": key, "check_value": value} for key, value in offered.items() if key not in held]
         if fresh:
             insert_new(connection, peppers, fresh, unless=("key_id",))

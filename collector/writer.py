@@ -39,6 +39,10 @@ class _Broken(Exception):  # noqa: N818 - a fact, kept inside this module
     """The store cannot be trusted until the process starts anew."""
 
 
+class _Gone(_Broken):
+    """What was written to is no longer where the store is looked for: it was removed, or another was put there."""
+
+
 class _Ticket:
     """One row on its way to the store, and whoever waits for it."""
 
@@ -78,6 +82,8 @@ class Writer:
         Called once from the thread when it ends without having been asked to: the process should then exit.
     alive
         Called from the thread each time it has got round, also when it failed to write: one that hangs is silent.
+    is_there
+        Says whether the file that is written to is still the one that the store's name leads to.
     """
 
     def __init__(
@@ -88,6 +94,7 @@ class Writer:
         rules: Ledger | None = None,
         died: Callable[[], None] = lambda: None,
         alive: Callable[[], None] = lambda: None,
+        is_there: Callable[[], bool] = lambda: True,
         patience: float = PATIENCE,
         overload: float = OVERLOAD,
         tick: float = TICK,
@@ -97,6 +104,7 @@ class Writer:
         self._rules = rules or Ledger()
         self._died = died
         self._alive = alive
+        self._is_there = is_there
         self._patience = patience
         self._overload = overload
         self._tick = tick
@@ -222,6 +230,9 @@ class Writer:
                 [ticket.item for ticket in tickets],
                 lambda _: self._pulse.write(connection, minutes),
             )
+            # A file without a name takes rows like any other, and is gone with this process.
+            if not self._is_there():
+                raise _Gone
             self._pulse.written()
             self._is_failing = False
             self.committed_at = time.monotonic()
@@ -270,6 +281,8 @@ def _reason(error: BaseException) -> str:
     """Say what happened in words that hold nothing of a row."""
     if isinstance(error, _Broken) and isinstance(error.__cause__, DBAPIError):
         return _BROKEN[_code(error.__cause__)]
+    if isinstance(error, _Gone):
+        return "the store's file was removed or replaced"
     if isinstance(error, CollectorError):
         return str(error)
     cause = getattr(error, "orig", None)

@@ -135,6 +135,9 @@ def test_every_table_can_be_written_down_for_both_databases(make: Callable[[], D
         ("sqlite:///:memory:", "in memory would forget"),
         ("mysql://localhost/x", "not in 'mysql'"),
         ("data/callbacks.db", "no database URL"),
+        ("postgresql://u:hunter2@h:bad/x", "no database URL"),
+        ("postgresql://[::1/x", "no database URL"),
+        ("sqlite:///a%00b", "no database URL"),
     ],
 )
 def test_what_is_no_store_is_refused_in_one_sentence(address: str, said: str) -> None:
@@ -197,7 +200,20 @@ def test_the_oldest_pepper_of_the_store_stays_the_oldest(url: str) -> None:
     older, newer = PEPPERS
     assert store.accept_peppers(engine, {older: PEPPERS[older]}) == older
     assert store.accept_peppers(engine, PEPPERS) == older
-    assert store.accept_peppers(engine, {newer: PEPPERS[newer], older: PEPPERS[older]}) == older
+    # With the old one last, numbers would go on being keyed by it, and nobody would see.
+    with pytest.raises(
+        CollectorError, match="not in the order in which this store met its peppers, aaaaaaaa, bbbbbbbb"
+    ):
+        store.accept_peppers(engine, {newer: PEPPERS[newer], older: PEPPERS[older]})
+
+
+def test_a_new_pepper_before_the_old_ones_is_refused_and_not_noted(url: str) -> None:
+    engine = store.writer_engine(url)
+    older, newer = PEPPERS
+    store.accept_peppers(engine, {older: PEPPERS[older]})
+    with pytest.raises(CollectorError, match="and a new one after them"):
+        store.accept_peppers(engine, {newer: PEPPERS[newer], older: PEPPERS[older]})
+    assert store.accept_peppers(engine, {older: PEPPERS[older]}) == older
 
 
 @pytest.mark.parametrize("offered", [{"bbbbbbbb": "2" * 64}, {"aaaaaaaa": "9" * 64, "bbbbbbbb": "2" * 64}])
