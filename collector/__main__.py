@@ -29,6 +29,9 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except CollectorError as error:
             raise Told(str(error)) from None
+        except BrokenPipeError:
+            # Whoever read the output has seen enough of it.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except OSError as error:
             raise Told(f"{error.filename or 'the system'}: {error.strerror or error}") from None
         finally:

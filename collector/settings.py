@@ -223,4 +223,8 @@ def _one_of(source: Mapping[str, str], name: str, folder: Path) -> str | None:
         raise CollectorError(f"both {name} and {name}_FILE are given; take one of them out")
     if not file.strip():
         raise CollectorError(f"{name}_FILE is set but empty; give it the path of a file or take it out")
-    return envfile.text_of(folder / file.strip()).strip()
+    place = folder / file.strip()
+    found = envfile.text_of(place).strip()
+    if not found:
+        raise CollectorError(f"{name}_FILE names {place}, which is empty; put the value there, or take the setting out")
+    return found

@@ -177,6 +177,8 @@ def _check_url(entry: str, url: str) -> None:
         raise CollectorError(
             f"{entry} has a semicolon or a fragment, and how Plivo signs those is not known; choose a URL without"
         )
+    if "<" in url and ">" in url:
+        raise CollectorError(f"{entry} still has a placeholder in it; write the collector's host name there")
     if not url.startswith(("http://", "https://")):
         raise CollectorError(f"{entry} does not begin with https:// or http:// in small letters; write it {as_given}")
     if not _URL.fullmatch(url):

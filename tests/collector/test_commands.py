@@ -3,7 +3,9 @@
 import json
 import os
 import re
+import shlex
 import stat
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ from sqlalchemy import event
 from collector import __version__, engines, setup, status, store
 from collector.__main__ import main
 from collector.settings import Settings
-from tests.collector.conftest import TOKEN, URL, CollectorProcess, Provider
+from tests.collector.conftest import TOKEN, URL, CollectorProcess, Provider, clean_environment
 
 
 @pytest.fixture(autouse=True)
@@ -351,3 +353,17 @@ def test_status_of_a_large_store_reads_no_whole_table(make_collector: Callable[.
     scanned = {step for step in asked if step.startswith("SCAN")}
     assert {step for step in scanned if "callbacks" in step} == set()
     assert {step for step in scanned if "pulse" in step} == set()
+
+
+def test_who_has_read_enough_of_the_output_gets_no_word_about_it(
+    make_collector: Callable[..., CollectorProcess],
+) -> None:
+    collector = make_collector()
+    collector.run("replay", os.devnull)
+    words = " ".join(shlex.quote(word) for word in collector.command("status"))
+    # The pipe is closed before the first line is written.
+    done = subprocess.run(
+        ["bash", "-c", f"(sleep 0.2; {words}) | true; echo ${{PIPESTATUS[0]}}"],
+        capture_output=True, text=True, env=clean_environment(), check=False, timeout=60,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == ("0\n", "")

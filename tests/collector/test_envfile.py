@@ -77,8 +77,8 @@ def test_a_setting_given_in_both_forms_is_refused(tmp_path: Path) -> None:
         (b"\xff\xfe", "is not a text file in UTF-8"),
         (b"a\0b", "is not a text file in UTF-8"),
         (b"a" * 70_000, "is larger than 64 KB"),
-        (b"", "is set but empty"),
-        (b"\n \n", "is set but empty"),
+        (b"", "which is empty; put the value there"),
+        (b"\n \n", "which is empty; put the value there"),
     ],
 )
 def test_a_file_that_cannot_be_meant_is_named(tmp_path: Path, content: bytes | None, sentence: str) -> None:
@@ -92,7 +92,11 @@ def test_a_file_that_cannot_be_meant_is_named(tmp_path: Path, content: bytes | N
 
 def test_a_folder_an_empty_name_and_a_name_that_is_none_are_no_files(tmp_path: Path) -> None:
     given = {name: value for name, value in ENOUGH.items() if name != "COLLECTOR_PEPPER"}
-    for name, sentence in ((str(tmp_path), "is a directory"), (" ", "is set but empty"), ("a\0b", "no file name")):
+    for name, sentence in (
+        (str(tmp_path), "is a directory"),
+        (" ", "which is empty; put the value there"),
+        ("a\0b", "no file name"),
+    ):
         with pytest.raises(CollectorError, match=sentence):
             Settings.read({**given, "COLLECTOR_PEPPER_FILE": name})
 

@@ -83,7 +83,8 @@ def _text(path: Path) -> str:
 
 
 def _all(value: str | None) -> tuple[str, ...]:
-    return tuple(part.strip() for part in (value or "").split(",") if part.strip())
+    # Commas, or one a line: what the collector reads too.
+    return tuple(part.strip() for part in (value or "").replace("\n", ",").split(",") if part.strip())
 
 
 def _first(value: str | None) -> str | None:
