@@ -94,7 +94,7 @@ def test_a_folder_an_empty_name_and_a_name_that_is_none_are_no_files(tmp_path: P
     given = {name: value for name, value in ENOUGH.items() if name != "COLLECTOR_PEPPER"}
     for name, sentence in (
         (str(tmp_path), "is a directory"),
-        (" ", "which is empty; put the value there"),
+        (" ", "is set but empty"),
         ("a\0b", "no file name"),
     ):
         with pytest.raises(CollectorError, match=sentence):
