@@ -17,7 +17,7 @@ from typing import Any
 
 from collector import __version__
 from collector.door import checks_of
-from collector.engines import LEAST_SPACE, sqlite_module
+from collector.engines import LEAST_SPACE, flush, sqlite_module
 from collector.errors import CollectorError
 from collector.moments import written
 from collector.settings import Settings
@@ -156,14 +156,14 @@ def restore(
     try:
         shutil.copyfile(copy, partial)
         partial.chmod(0o600)
-        _flush(partial)
+        flush(partial)
         # A link, because renaming would overwrite a store that came meanwhile.
         os.link(partial, place)
     except FileExistsError:
         raise CollectorError(f"{place} is there by now, and restore overwrites nothing: move it away first") from None
     finally:
         partial.unlink(missing_ok=True)
-    _flush(place.parent)
+    flush(place.parent)
     with _reading(place, f"the store {place}") as connection:
         if _describe(connection)["digest"] != found["digest"]:
             raise CollectorError(f"the store {place} is not what the copy was: move it away and restore again")
@@ -190,7 +190,7 @@ def _write(source: Path, target: Path, now: int, told: Callable[[str], None]) ->
         with _reading(source, f"the store {source}") as connection:
             told(f"copying {octets / 1e6:,.1f} MB")
             connection.execute("VACUUM INTO ?", (str(partial),))
-        _flush(partial)
+        flush(partial)
         told("adding up every row")
         with _reading(partial, f"the copy {partial}") as connection:
             made = _describe(connection)
@@ -198,10 +198,10 @@ def _write(source: Path, target: Path, now: int, told: Callable[[str], None]) ->
         made |= {"bytes": partial.stat().st_size}
         beside.write_text(json.dumps(made, indent=2) + "\n")
         beside.chmod(0o600)
-        _flush(beside)
+        flush(beside)
         beside.rename(_beside(target))
         partial.rename(target)
-        _flush(target.parent)
+        flush(target.parent)
     finally:
         _clear(partial)
         beside.unlink(missing_ok=True)
@@ -305,13 +305,5 @@ def _sole_in(folder: Path) -> Iterator[Path]:
         except BlockingIOError:
             raise CollectorError(f"another copy is being made in {folder}: wait for it") from None
         yield folder
-    finally:
-        os.close(descriptor)
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
     finally:
         os.close(descriptor)
