@@ -17,7 +17,7 @@ from typing import Any
 
 from collector import __version__
 from collector.door import checks_of
-from collector.engines import LEAST_SPACE, flush, sqlite_module
+from collector.engines import LEAST_SPACE, flush, make_file, sqlite_module
 from collector.errors import CollectorError
 from collector.moments import written
 from collector.settings import Settings
@@ -26,6 +26,7 @@ from collector.tally import Tally
 
 PARTIAL = ".partial"
 PAGE = 1_000
+COPIED_AT_ONCE = 1 << 20
 TICKS = 100_000
 """Steps of SQLite's machine between two looks at whether somebody wants to end this."""
 
@@ -153,10 +154,12 @@ def restore(
         told(f"the copy stands at schema {found['schema']}: run `collector migrate` before you serve")
     partial = place.with_name(f".{place.name}{PARTIAL}")
     told(f"copying it to {place}")
+    partial.unlink(missing_ok=True)
     try:
-        shutil.copyfile(copy, partial)
-        partial.chmod(0o600)
-        flush(partial)
+        with copy.open("rb") as source, os.fdopen(make_file(partial), "wb") as made:
+            shutil.copyfileobj(source, made, COPIED_AT_ONCE)
+            made.flush()
+            os.fsync(made.fileno())
         # A link, because renaming would overwrite a store that came meanwhile.
         os.link(partial, place)
     except FileExistsError:

@@ -22,7 +22,7 @@ from waitress.server import create_server
 from collector.app import build_app
 from collector.channel import channel_of, wake_once
 from collector.door import LARGEST_BODY, LARGEST_HEADERS, Door, checks_of
-from collector.engines import has_space, make_folder, sqlite_file, writer_engine
+from collector.engines import has_space, make_file, make_folder, sqlite_file, writer_engine
 from collector.errors import CollectorError
 from collector.logs import log
 from collector.notify import Notify
@@ -146,7 +146,12 @@ def sole_server(url: str) -> Iterator[None]:
         yield
         return
     make_folder(path.parent)
-    with _locked(os.open(f"{path}.lock", os.O_CREAT | os.O_RDWR, 0o600), path):
+    lock = Path(f"{path}.lock")
+    try:
+        descriptor = make_file(lock)
+    except FileExistsError:
+        descriptor = os.open(lock, os.O_RDWR)
+    with _locked(descriptor, path):
         yield
 
 
