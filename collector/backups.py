@@ -77,7 +77,9 @@ def backup(
             _sweep(folder, source.stem)
         made = _write(source, target.absolute(), now, told)
         if keep is not None:
-            for old in _copies(folder, source.stem)[:-keep]:
+            # A clock may be set back, and the one just made be the oldest by its name.
+            others = [copy for copy in _copies(folder, source.stem) if copy.name != target.name]
+            for old in others[: max(len(others) + 1 - keep, 0)]:
                 old.unlink()
                 _beside(old).unlink(missing_ok=True)
                 told(f"{old.name} is gone, {keep} stay")

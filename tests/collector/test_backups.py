@@ -126,6 +126,17 @@ def test_so_many_copies_stay_and_what_was_cut_off_or_is_somebody_elses_is_told_a
     ]
 
 
+@pytest.mark.parametrize("keep", [1, 2])
+def test_the_copy_just_made_stays_also_when_the_clock_was_set_back(settings: Settings, folder: Path, keep: int) -> None:
+    for hour in (10, 11, 1):
+        made, _ = backups.backup(settings.database_url, folder, moment(hour * 3_600), keep=keep)
+        assert made.exists()
+    assert [file.name for file in sorted(folder.glob("*.db"))] == [
+        "store-20260901T130000Z.db",
+        "store-20260901T230000Z.db",
+    ][:keep]
+
+
 def test_what_cannot_be_copied_is_said_and_leaves_nothing(
     settings: Settings, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
