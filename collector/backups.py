@@ -17,14 +17,13 @@ from typing import Any
 
 from collector import __version__
 from collector.door import checks_of
-from collector.engines import LEAST_SPACE, flush, make_file, sqlite_module
+from collector.engines import LEAST_SPACE, flush, make_file, partial_of, sqlite_module
 from collector.errors import CollectorError
 from collector.moments import written
 from collector.settings import Settings
 from collector.store import SCHEMA, sqlite_file
 from collector.tally import Tally
 
-PARTIAL = ".partial"
 PAGE = 1_000
 COPIED_AT_ONCE = 1 << 20
 TICKS = 100_000
@@ -154,7 +153,7 @@ def restore(
     found = verify(copy, settings, told)
     if found["schema"] != SCHEMA:
         told(f"the copy stands at schema {found['schema']}: run `collector migrate` before you serve")
-    partial = place.with_name(f".{place.name}{PARTIAL}")
+    partial = partial_of(place)
     told(f"copying it to {place}")
     partial.unlink(missing_ok=True)
     try:
@@ -162,7 +161,8 @@ def restore(
             shutil.copyfileobj(source, made, COPIED_AT_ONCE)
             made.flush()
             os.fsync(made.fileno())
-        # A link, because renaming would overwrite a store that came meanwhile.
+        # A link, because renaming would overwrite a store that came meanwhile. Whoever is killed before the other name
+        # is gone leaves it to the next one who holds the lock.
         os.link(partial, place)
     except FileExistsError:
         raise CollectorError(f"{place} is there by now, and restore overwrites nothing: move it away first") from None
@@ -186,8 +186,7 @@ def _write(source: Path, target: Path, now: int, told: Callable[[str], None]) ->
             f"{target.parent} has too little room: a copy needs {octets / 1e6:,.0f} MB and leaves "
             f"{LEAST_SPACE / 1e6:,.0f} MB free"
         )
-    partial = target.with_name(f".{target.name}{PARTIAL}")
-    beside = target.with_name(f".{_beside(target).name}{PARTIAL}")
+    partial, beside = partial_of(target), partial_of(_beside(target))
     try:
         _clear(partial)
         # Made here, so that it is its owner's alone from the first byte on; SQLite fills an empty file.
@@ -290,7 +289,7 @@ def _copies(folder: Path, stem: str) -> list[Path]:
 
 def _sweep(folder: Path, stem: str) -> None:
     """Take away what a copy that was cut off has left, the file beside it included."""
-    for file in folder.glob(f".{stem}-*{PARTIAL}*"):
+    for file in folder.glob(f"{partial_of(Path(f'{stem}-*'))}*"):
         file.unlink()
     for beside in folder.glob(f"{stem}-*.db.json"):
         if not beside.with_suffix("").exists():

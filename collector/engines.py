@@ -92,6 +92,11 @@ def make_folder(folder: Path) -> None:
         flush(place.parent)
 
 
+def partial_of(path: Path) -> Path:
+    """Name the file in which another one grows before it gets its name."""
+    return path.with_name(f".{path.name}.partial")
+
+
 def make_file(path: Path) -> int:
     """Make an empty file for its owner alone, and give its descriptor.
 

@@ -22,7 +22,7 @@ from waitress.server import create_server
 from collector.app import build_app
 from collector.channel import channel_of, wake_once
 from collector.door import LARGEST_BODY, LARGEST_HEADERS, Door, checks_of
-from collector.engines import has_space, make_file, make_folder, sqlite_file, writer_engine
+from collector.engines import has_space, make_file, make_folder, partial_of, sqlite_file, writer_engine
 from collector.errors import CollectorError
 from collector.logs import log
 from collector.notify import Notify
@@ -152,6 +152,8 @@ def sole_server(url: str) -> Iterator[None]:
     except FileExistsError:
         descriptor = os.open(lock, os.O_RDWR)
     with _locked(descriptor, path):
+        # Of a restore that was killed: part of a copy, or a second name of the store itself.
+        partial_of(path).unlink(missing_ok=True)
         yield
 
 
