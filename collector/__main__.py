@@ -11,6 +11,9 @@ import click
 from collector import __version__
 from collector.errors import CollectorError
 
+# Larger ones no database can be asked for.
+LARGEST_ID = 2**63 - 1
+
 
 class Told(click.ClickException):
     """A sentence for the operator."""
@@ -163,7 +166,7 @@ def quarantine_list(env_file: Path | None, reason: str | None, limit: int) -> No
 
 
 @quarantine.command("show")
-@click.argument("quarantine_id", metavar="ID", type=click.IntRange(1))
+@click.argument("quarantine_id", metavar="ID", type=click.IntRange(1, LARGEST_ID))
 @env_file
 @click.option("--raw", is_flag=True, help="Give it as it came, numbers in clear and control characters too.")
 def quarantine_show(quarantine_id: int, env_file: Path | None, *, raw: bool) -> None:
@@ -178,7 +181,7 @@ def quarantine_show(quarantine_id: int, env_file: Path | None, *, raw: bool) -> 
 
 
 @quarantine.command("replay")
-@click.argument("ids", metavar="[ID]...", nargs=-1, type=click.IntRange(1))
+@click.argument("ids", metavar="[ID]...", nargs=-1, type=click.IntRange(1, LARGEST_ID))
 @env_file
 @click.option("--all", "everything", is_flag=True, help="Every row that was not replayed, except forged ones.")
 def quarantine_replay(ids: tuple[int, ...], env_file: Path | None, *, everything: bool) -> None:
