@@ -307,6 +307,11 @@ def move(env_file: Path | None, target: str) -> None:
         grown = f", {moved.changed[name]:,} brought up to date" if moved.changed[name] else ""
         more = f", {moved.target[name] - count:,} more of its own" if moved.target[name] > count else ""
         click.echo(f"{name:<16} {count:>12,}, {moved.added[name]:,} added{grown}{more}")
+    if moved.differed:
+        click.echo(
+            f"{moved.differed:,} minutes were in both stores with other counts, and the larger of each count stands: "
+            "too few, if both took callbacks in them"
+        )
     click.echo("every row is there; if a server still writes to the old store, end it and run this again for the rest")
 
 
