@@ -11,6 +11,9 @@ import click
 from collector import __version__
 from collector.errors import CollectorError
 
+# Larger ones no database can be asked for.
+LARGEST_ID = 2**63 - 1
+
 
 class Told(click.ClickException):
     """A sentence for the operator."""
@@ -163,7 +166,7 @@ def quarantine_list(env_file: Path | None, reason: str | None, limit: int) -> No
 
 
 @quarantine.command("show")
-@click.argument("quarantine_id", metavar="ID", type=click.IntRange(1))
+@click.argument("quarantine_id", metavar="ID", type=click.IntRange(1, LARGEST_ID))
 @env_file
 @click.option("--raw", is_flag=True, help="Give it as it came, numbers in clear and control characters too.")
 def quarantine_show(quarantine_id: int, env_file: Path | None, *, raw: bool) -> None:
@@ -178,7 +181,7 @@ def quarantine_show(quarantine_id: int, env_file: Path | None, *, raw: bool) -> 
 
 
 @quarantine.command("replay")
-@click.argument("ids", metavar="[ID]...", nargs=-1, type=click.IntRange(1))
+@click.argument("ids", metavar="[ID]...", nargs=-1, type=click.IntRange(1, LARGEST_ID))
 @env_file
 @click.option("--all", "everything", is_flag=True, help="Every row that was not replayed, except forged ones.")
 def quarantine_replay(ids: tuple[int, ...], env_file: Path | None, *, everything: bool) -> None:
@@ -304,6 +307,11 @@ def move(env_file: Path | None, target: str) -> None:
         grown = f", {moved.changed[name]:,} brought up to date" if moved.changed[name] else ""
         more = f", {moved.target[name] - count:,} more of its own" if moved.target[name] > count else ""
         click.echo(f"{name:<16} {count:>12,}, {moved.added[name]:,} added{grown}{more}")
+    if moved.differed:
+        click.echo(
+            f"{moved.differed:,} minutes were in both stores with other counts, and the larger of each count stands: "
+            "too few, if both took callbacks in them"
+        )
     click.echo("every row is there; if a server still writes to the old store, end it and run this again for the rest")
 
 

@@ -17,15 +17,15 @@ from typing import Any
 
 from collector import __version__
 from collector.door import checks_of
-from collector.engines import LEAST_SPACE, sqlite_module
+from collector.engines import LEAST_SPACE, flush, make_file, partial_of, sqlite_module
 from collector.errors import CollectorError
 from collector.moments import written
 from collector.settings import Settings
 from collector.store import SCHEMA, sqlite_file
 from collector.tally import Tally
 
-PARTIAL = ".partial"
 PAGE = 1_000
+COPIED_AT_ONCE = 1 << 20
 TICKS = 100_000
 """Steps of SQLite's machine between two looks at whether somebody wants to end this."""
 
@@ -76,7 +76,9 @@ def backup(
             _sweep(folder, source.stem)
         made = _write(source, target.absolute(), now, told)
         if keep is not None:
-            for old in _copies(folder, source.stem)[:-keep]:
+            # A clock may be set back, and the one just made be the oldest by its name.
+            others = [copy for copy in _copies(folder, source.stem) if copy.name != target.name]
+            for old in others[: max(len(others) + 1 - keep, 0)]:
                 old.unlink()
                 _beside(old).unlink(missing_ok=True)
                 told(f"{old.name} is gone, {keep} stay")
@@ -151,19 +153,22 @@ def restore(
     found = verify(copy, settings, told)
     if found["schema"] != SCHEMA:
         told(f"the copy stands at schema {found['schema']}: run `collector migrate` before you serve")
-    partial = place.with_name(f".{place.name}{PARTIAL}")
+    partial = partial_of(place)
     told(f"copying it to {place}")
+    partial.unlink(missing_ok=True)
     try:
-        shutil.copyfile(copy, partial)
-        partial.chmod(0o600)
-        _flush(partial)
-        # A link, because renaming would overwrite a store that came meanwhile.
+        with copy.open("rb") as source, os.fdopen(make_file(partial), "wb") as made:
+            shutil.copyfileobj(source, made, COPIED_AT_ONCE)
+            made.flush()
+            os.fsync(made.fileno())
+        # A link, because renaming would overwrite a store that came meanwhile. Whoever is killed before the other name
+        # is gone leaves it to the next one who holds the lock.
         os.link(partial, place)
     except FileExistsError:
         raise CollectorError(f"{place} is there by now, and restore overwrites nothing: move it away first") from None
     finally:
         partial.unlink(missing_ok=True)
-    _flush(place.parent)
+    flush(place.parent)
     with _reading(place, f"the store {place}") as connection:
         if _describe(connection)["digest"] != found["digest"]:
             raise CollectorError(f"the store {place} is not what the copy was: move it away and restore again")
@@ -181,8 +186,7 @@ def _write(source: Path, target: Path, now: int, told: Callable[[str], None]) ->
             f"{target.parent} has too little room: a copy needs {octets / 1e6:,.0f} MB and leaves "
             f"{LEAST_SPACE / 1e6:,.0f} MB free"
         )
-    partial = target.with_name(f".{target.name}{PARTIAL}")
-    beside = target.with_name(f".{_beside(target).name}{PARTIAL}")
+    partial, beside = partial_of(target), partial_of(_beside(target))
     try:
         _clear(partial)
         # Made here, so that it is its owner's alone from the first byte on; SQLite fills an empty file.
@@ -190,7 +194,7 @@ def _write(source: Path, target: Path, now: int, told: Callable[[str], None]) ->
         with _reading(source, f"the store {source}") as connection:
             told(f"copying {octets / 1e6:,.1f} MB")
             connection.execute("VACUUM INTO ?", (str(partial),))
-        _flush(partial)
+        flush(partial)
         told("adding up every row")
         with _reading(partial, f"the copy {partial}") as connection:
             made = _describe(connection)
@@ -198,10 +202,10 @@ def _write(source: Path, target: Path, now: int, told: Callable[[str], None]) ->
         made |= {"bytes": partial.stat().st_size}
         beside.write_text(json.dumps(made, indent=2) + "\n")
         beside.chmod(0o600)
-        _flush(beside)
+        flush(beside)
         beside.rename(_beside(target))
         partial.rename(target)
-        _flush(target.parent)
+        flush(target.parent)
     finally:
         _clear(partial)
         beside.unlink(missing_ok=True)
@@ -285,7 +289,7 @@ def _copies(folder: Path, stem: str) -> list[Path]:
 
 def _sweep(folder: Path, stem: str) -> None:
     """Take away what a copy that was cut off has left, the file beside it included."""
-    for file in folder.glob(f".{stem}-*{PARTIAL}*"):
+    for file in folder.glob(f"{partial_of(Path(f'{stem}-*'))}*"):
         file.unlink()
     for beside in folder.glob(f"{stem}-*.db.json"):
         if not beside.with_suffix("").exists():
@@ -305,13 +309,5 @@ def _sole_in(folder: Path) -> Iterator[Path]:
         except BlockingIOError:
             raise CollectorError(f"another copy is being made in {folder}: wait for it") from None
         yield folder
-    finally:
-        os.close(descriptor)
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
     finally:
         os.close(descriptor)

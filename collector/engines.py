@@ -6,6 +6,7 @@ One engine writes (SQLite in WAL with every commit flushed, or PostgreSQL with s
 import os
 import sqlite3
 import stat
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -79,18 +80,69 @@ def has_space(url: str) -> bool:
     return disk.f_bavail * disk.f_frsize >= LEAST_SPACE
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it that are missing, so that their names survive a power cut."""
+    for place in reversed([place for place in (folder, *folder.parents) if not place.exists()]):
+        place.mkdir(mode=0o700, exist_ok=True)
+        descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            _give_away(descriptor, place.parent)
+        finally:
+            os.close(descriptor)
+        flush(place.parent)
+
+
+def partial_of(path: Path) -> Path:
+    """Name the file in which another one grows before it gets its name."""
+    return path.with_name(f".{path.name}.partial")
+
+
+def make_file(path: Path) -> int:
+    """Make an empty file for its owner alone, and give its descriptor.
+
+    What root makes in the folder of a service is the service's, which could not open its own store otherwise.
+
+    Raises
+    ------
+    FileExistsError
+        If it is there: what somebody else put there, a link to elsewhere perhaps, is never given away.
+    """
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, stat.S_IRUSR | stat.S_IWUSR)
+    try:
+        _give_away(descriptor, path.parent)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _give_away(descriptor: int, folder: Path) -> None:
+    """Give what root has made to the owner of the folder it was made in."""
+    owner = folder.stat()
+    if os.geteuid() == 0 != owner.st_uid:
+        # In a container root may be forbidden to: then it is root that serves there.
+        with suppress(PermissionError):
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
+
+
+def flush(path: Path) -> None:
+    """Have a file, or the names in a folder, on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _create_file(path: Path) -> None:
     """Create an empty store readable by its owner alone, so that its name survives a power cut as its rows do."""
     if path.exists():
         return
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # SQLite gives its -wal and -shm files the mode of the file they belong to.
-    os.close(os.open(path, os.O_CREAT | os.O_WRONLY, stat.S_IRUSR | stat.S_IWUSR))
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    make_folder(path.parent)
+    # SQLite gives its -wal and -shm files the mode and the owner of the file they belong to.
+    with suppress(FileExistsError):
+        os.close(make_file(path))
+    flush(path.parent)
 
 
 def writer_engine(url: str, *, silence: float | None = None) -> Engine:

@@ -35,6 +35,11 @@ NEVER = "refused"
 
 def listed(url: str, *, reason: str | None, limit: int) -> Iterator[str]:
     """Say what is kept, the newest first, one a line; nothing of what it says."""
+    # Bytes of the command line that are no text cannot even be asked for.
+    if reason and not reason.isascii():
+        raise CollectorError(
+            f"{reason!a} is no reason: reasons are plain words; `collector quarantine list` shows those there are"
+        )
     where = [quarantine.c.reason == reason] if reason else []
     columns = [c for c in quarantine.columns if c.name not in {"body", "headers", "url", "nonces", "digest"}]
     octets = func.octet_length(quarantine.c.body).label("octets")

@@ -3,8 +3,13 @@
 There is no note of how far it came: what is in the target is found by what it is (an arrival, a nonce, a report, a
 minute), never by a number that a store gave it. So a copy that was cut off is simply run again, and a target may take
 callbacks of its own meanwhile.
+
+Only of a minute that both stores counted nobody can say what they counted apart from each other and what both have: of
+each count, and of the refusals for each reason, the larger stands. The sum could count twice, this may count too few.
 """
 
+import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -13,6 +18,7 @@ from sqlalchemy import Connection, Engine, Table, select, tuple_
 
 from collector.engines import parsed, sqlite_file
 from collector.errors import CollectorError
+from collector.pulse import V3_UNPROVED
 from collector.store import (
     callbacks,
     initialise,
@@ -81,12 +87,16 @@ WAYS = (
 
 @dataclass
 class Moved:
-    """What a copy did: rows added and rows brought up to date, by table; rows of both stores at the end."""
+    """What a copy did: rows added and rows brought up to date, by table; rows of both stores at the end.
+
+    `differed` is the number of minutes that both stores had, with other counts.
+    """
 
     added: dict[str, int] = field(default_factory=dict)
     changed: dict[str, int] = field(default_factory=dict)
     source: dict[str, int] = field(default_factory=dict)
     target: dict[str, int] = field(default_factory=dict)
+    differed: int = 0
 
 
 def move(source_url: str, target_url: str, told: Callable[[str], None] = lambda _: None) -> Moved:
@@ -131,18 +141,19 @@ def _bring(source: Engine, turns: Turns, way: _Way, moved: Moved, told: Callable
     name = way.table.name
     moved.added[name] = moved.changed[name] = seen = 0
     for rows in whole(source, way.table):
-        added, changed = _page(turns, way, rows)
+        added, changed, differed = _page(turns, way, rows)
         moved.added[name] += added
         moved.changed[name] += changed
+        moved.differed += differed if way.table is pulse else 0
         seen += len(rows)
         told(f"{name} {seen:,}, {moved.added[name]:,} added")
 
 
-def _page(turns: Turns, way: _Way, rows: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
-    """Bring one page into the target; give how many rows were new and how many had grown."""
+def _page(turns: Turns, way: _Way, rows: Sequence[Mapping[str, Any]]) -> tuple[int, int, int]:
+    """Bring one page into the target; give how many rows were new, had grown, and were there with other values."""
     given = way.by_identity(rows)
 
-    def write(connection: Connection) -> tuple[int, int]:
+    def write(connection: Connection) -> tuple[int, int, int]:
         held = _held(connection, way, given)
         new = [row for identity, row in given.items() if identity not in held]
         grown = [(identity, more) for identity, there in held.items() if (more := _growth(way, given[identity], there))]
@@ -153,7 +164,7 @@ def _page(turns: Turns, way: _Way, rows: Sequence[Mapping[str, Any]]) -> tuple[i
         for identity, more in grown:
             same = [way.table.c[name] == value for name, value in zip(way.identity, identity, strict=True)]
             connection.execute(way.table.update().where(*same).values(more))
-        return len(new), len(grown)
+        return len(new), len(grown), sum(there != given[identity] for identity, there in held.items())
 
     return turns.take(write)
 
@@ -180,8 +191,13 @@ def _growth(way: _Way, given: Mapping[str, Any], there: Mapping[str, Any]) -> di
         for name in way.grows
         if given[name] is not None and (there[name] is None or given[name] > there[name])
     }
-    if "refused" in more:
-        more["refused_by"] = given["refused_by"]
+    if way.table is pulse:
+        theirs = Counter(json.loads(there["refused_by"]))
+        words = Counter(json.loads(given["refused_by"])) | theirs  # the larger of each
+        if words != theirs:
+            refused = words.total() - words[V3_UNPROVED]
+            more["refused_by"] = json.dumps(dict(sorted(words.items())))
+            more["refused"] = max(refused, given["refused"], there["refused"])
     return more
 
 

@@ -22,7 +22,7 @@ from waitress.server import create_server
 from collector.app import build_app
 from collector.channel import channel_of, wake_once
 from collector.door import LARGEST_BODY, LARGEST_HEADERS, Door, checks_of
-from collector.engines import has_space, sqlite_file, writer_engine
+from collector.engines import has_space, make_file, make_folder, partial_of, sqlite_file, writer_engine
 from collector.errors import CollectorError
 from collector.logs import log
 from collector.notify import Notify
@@ -145,8 +145,15 @@ def sole_server(url: str) -> Iterator[None]:
     if path is None:
         yield
         return
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _locked(os.open(f"{path}.lock", os.O_CREAT | os.O_RDWR, 0o600), path):
+    make_folder(path.parent)
+    lock = Path(f"{path}.lock")
+    try:
+        descriptor = make_file(lock)
+    except FileExistsError:
+        descriptor = os.open(lock, os.O_RDWR)
+    with _locked(descriptor, path):
+        # Of a restore that was killed: part of a copy, or a second name of the store itself.
+        partial_of(path).unlink(missing_ok=True)
         yield
 
 

@@ -5,6 +5,7 @@ import os
 import signal
 import stat
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -16,7 +17,7 @@ from collector import backups, engines, store
 from collector.engines import sqlite_module
 from collector.errors import CollectorError
 from collector.settings import Settings
-from tests.collector.conftest import PEPPER, CollectorProcess
+from tests.collector.conftest import PEPPER, CollectorProcess, clean_environment
 from tests.collector.records import NEWER, contents, fill, line, moment, report, settings_for
 
 NOW = moment(3_600)
@@ -124,6 +125,17 @@ def test_so_many_copies_stay_and_what_was_cut_off_or_is_somebody_elses_is_told_a
         "store-notes.db",
         "store.db",
     ]
+
+
+@pytest.mark.parametrize("keep", [1, 2])
+def test_the_copy_just_made_stays_also_when_the_clock_was_set_back(settings: Settings, folder: Path, keep: int) -> None:
+    for hour in (10, 11, 1):
+        made, _ = backups.backup(settings.database_url, folder, moment(hour * 3_600), keep=keep)
+        assert made.exists()
+    assert [file.name for file in sorted(folder.glob("*.db"))] == [
+        "store-20260901T130000Z.db",
+        "store-20260901T230000Z.db",
+    ][:keep]
 
 
 def test_what_cannot_be_copied_is_said_and_leaves_nothing(
@@ -296,3 +308,39 @@ def test_a_copy_that_is_killed_at_any_moment_leaves_no_name_that_is_not_whole(
     ran = collector.run("backup", str(folder))
     assert ran.returncode == 0, ran.stderr
     assert sorted(file.suffix for file in folder.iterdir()) == [".db", ".json"]
+
+
+def test_a_restore_that_is_killed_at_the_last_moment_leaves_no_second_name_of_the_store_that_is_served(
+    make_collector: Callable[..., CollectorProcess], tmp_path: Path
+) -> None:
+    collector = make_collector()
+    settings = settings_for(f"sqlite:///{collector.store}")
+    fill(settings, line("a", 0))
+    copy, _ = backups.backup(settings.database_url, tmp_path / "a.db", NOW)
+    for file in collector.store.parent.glob(f"{collector.store.name}*"):
+        file.unlink()
+    # SIGKILL as soon as the store has its name.
+    kills = (
+        "import os, signal, sys; from collector.__main__ import main; link = os.link;"
+        "os.link = lambda *names: (link(*names), os.kill(os.getpid(), signal.SIGKILL)); main(sys.argv[1:])"
+    )
+    command = [sys.executable, "-c", kills, *collector.command("restore", str(copy))[3:]]
+    ran = subprocess.run(command, capture_output=True, env=clean_environment(), check=False)
+    assert ran.returncode == -signal.SIGKILL, ran.stderr
+    left = collector.store.with_name(f".{collector.store.name}.partial")
+    assert (collector.store.stat().st_nlink, left.samefile(collector.store)) == (2, True)
+    collector.start()
+    assert (collector.store.stat().st_nlink, left.exists()) == (1, False)
+    assert collector.rows("SELECT session_id FROM callbacks") == [("a",)]
+
+
+def test_what_a_restore_that_was_killed_has_left_is_not_in_the_way_of_the_next(
+    settings: Settings, folder: Path, tmp_path: Path
+) -> None:
+    copy, _ = backups.backup(settings.database_url, folder, NOW)
+    for file in tmp_path.glob("store.db*"):
+        file.unlink()
+    (tmp_path / ".store.db.partial").write_bytes(b"\xff" * 10_000_000)
+    place, _ = backups.restore(copy, settings)
+    assert [file.name for file in tmp_path.iterdir() if file.is_file()] == ["store.db"]
+    assert place.read_bytes() == copy.read_bytes()

@@ -221,3 +221,19 @@ def test_space_that_was_freed_is_noticed_though_as_much_came_in_meanwhile(settin
     outcomes = [write(engine, arrival(n, f"n{n}", is_readable=False), rules=rules)[0] for n in (2, 3, 4)]
     assert outcomes == [Outcome.QUARANTINED, Outcome.QUARANTINED, Outcome.FULL]
     engine.dispose()
+
+
+def test_what_no_store_can_be_asked_for_is_said_in_one_sentence(
+    make_collector: Callable[..., CollectorProcess],
+) -> None:
+    collector = make_collector()
+    fill(settings_for(f"sqlite:///{collector.store}"), line("a", 0))
+    for arguments, said in (
+        (("list", "--reason", "\udcff"), rb"Error: '\udcff' is no reason: reasons are plain words"),
+        (("show", str(2**63)), b"is not in the range"),
+        (("replay", "9" * 20), b"is not in the range"),
+        (("show", str(2**63 - 1)), b"Error: quarantine has no row 9223372036854775807"),
+    ):
+        ran = collector.run("quarantine", *arguments)
+        assert (ran.returncode, said in ran.stderr) == (2, True), ran.stderr
+        assert b"Traceback" not in ran.stderr

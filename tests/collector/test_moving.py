@@ -1,6 +1,7 @@
 """A store moves to another place row for row, however often it is interrupted; nothing is doubled, nothing is lost."""
 
 import subprocess
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from collector import moving, store
 from collector.errors import CollectorError
 from collector.moving import move
+from collector.pulse import Counts, write
 from collector.settings import Settings
 from collector.turns import Turns
 from tests.collector.conftest import PEPPER, CollectorProcess, clean_environment
@@ -92,6 +94,38 @@ def test_a_target_that_takes_callbacks_of_its_own_keeps_them(settings: Settings,
     )
     # A number that the target gives next is a new one.
     assert fill(settings_for(target, PEPPER, NEWER), line("new", 300))["accepted"] == 1
+
+
+def count(url: str, *minutes: Counts) -> None:
+    """Count the same minutes for the collector `serve`, one after the other."""
+    engine = store.writer_engine(url)
+    store.initialise(engine)
+    with engine.begin() as connection:
+        write(connection, "serve", {moment(60 * number): counts for number, counts in enumerate(minutes)})
+    engine.dispose()
+
+
+@pytest.mark.parametrize("database_url", BOTH, indirect=True)
+def test_of_a_minute_that_both_stores_counted_the_larger_of_each_count_stands(
+    make_collector: Callable[..., CollectorProcess], target: str
+) -> None:
+    collector = make_collector("source")
+    alike = Counts(accepted=1, refused=Counter(forged=1))
+    count(f"sqlite:///{collector.store}", alike, Counts(5, 0, 2, Counter(forged=1, stale=4), 3), Counts(accepted=9))
+    count(target, alike, Counts(3, 1, 0, Counter(forged=2, method=1), 1))
+    for _ in range(2):
+        ran = collector.run("move", "--to", target)
+        assert ran.returncode == 0, ran.stderr
+        assert b"\n1 minutes were in both stores with other counts, and the larger of each count stands" in ran.stdout
+        refused = '{"forged": 2, "method": 1, "stale": 4, "v3_unproved": 3}'
+        assert [row[2:] for row in contents(target, store.pulse)] == [
+            (1, 0, 0, 1, '{"forged": 1}'),
+            (5, 1, 2, 7, refused),
+            (9, 0, 0, 0, "{}"),
+        ]
+    other = make_collector("other")
+    count(f"sqlite:///{other.store}", alike)
+    assert b"with other counts" not in other.run("move", "--to", target).stdout
 
 
 @pytest.mark.parametrize("database_url", BOTH, indirect=True)

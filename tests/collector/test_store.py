@@ -4,6 +4,7 @@ import os
 import sqlite3
 import stat
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from sqlalchemy.schema import CreateTable
 
 from collector import engines, store, wire
 from collector.errors import CollectorError
+from collector.serve import sole_server
 
 PEPPERS = {"aaaaaaaa": "1" * 64, "bbbbbbbb": "2" * 64}
 
@@ -79,17 +81,24 @@ def test_the_files_of_a_store_are_for_their_owner_alone(tmp_path: Path) -> None:
         assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
 
 
-def test_creating_a_store_makes_its_name_durable_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    flushed: list[bool] = []
+@pytest.mark.parametrize("is_served", [False, True])
+def test_creating_a_store_makes_its_name_and_those_of_its_folders_durable_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_served: bool
+) -> None:
+    flushed: list[Path] = []
     real = os.fsync
 
     def watched(descriptor: int) -> None:
-        flushed.append(stat.S_ISDIR(os.fstat(descriptor).st_mode))
+        flushed.append(Path(f"/proc/self/fd/{descriptor}").readlink())
         real(descriptor)
 
     monkeypatch.setattr(os, "fsync", watched)
-    store.writer_engine(url_in(tmp_path))
-    assert flushed == [True]
+    url = url_in(tmp_path / "var" / "collector")
+    # A server makes the folders before the store, for its lock.
+    with sole_server(url) if is_served else nullcontext():
+        store.writer_engine(url)
+    folders = [tmp_path, tmp_path / "var", tmp_path / "var" / "collector", tmp_path / "var" / "collector" / "data"]
+    assert flushed == folders
 
 
 @in_sqlite

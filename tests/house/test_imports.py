@@ -44,7 +44,7 @@ COLLECTOR = {
     "keys": {"errors", "digits", "recipient"},
     "cleartext": {"digits", "form"},
     "pruning": {"errors", "store", "turns"},
-    "moving": {"errors", "engines", "store", "tally", "turns"},
+    "moving": {"errors", "engines", "pulse", "store", "tally", "turns"},
     "writer": {"errors", "items", "ledger", "logs", "pulse"},
 }
 TOOLKIT = {
