@@ -27,12 +27,14 @@ from collector.pulse import KINDS, MINUTE, Counts
 from collector.settings import Settings
 from collector.store import accept_peppers, initialise, insert_new, said_plainly, writer_engine
 from collector.store import pulse as pulse_table
+from collector.turns import parts
 
 COLLECTOR = "replay"
 """The name under which replayed minutes are kept."""
 BATCH = 5_000
 """Lines in one transaction."""
-PULSE_BATCH = 20_000
+PULSE_BATCH = 1_000
+"""Minutes in one transaction."""
 
 _ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -172,8 +174,10 @@ class Replay:
         """Write what is left, what was refused, and the minutes in which nothing came."""
         if self._waiting:
             self._store(connection)
-        with connection.begin():
-            pulse.write(connection, COLLECTOR, self.result.minutes, merge=Counts.with_refusals_once)
+        # In parts: a year of refusals is more minutes than one statement may name.
+        for some in parts(sorted(self.result.minutes.items()), PULSE_BATCH):
+            with connection.begin():
+                pulse.write(connection, COLLECTOR, dict(some), merge=Counts.with_refusals_once)
         quiet = pulse.zeros(COLLECTOR, _minutes_up(self.result))
         while rows := list(islice(quiet, PULSE_BATCH)):
             with connection.begin():

@@ -8,12 +8,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from collector import store
 from collector.errors import CollectorError
@@ -269,10 +270,37 @@ def test_a_capture_is_written_in_large_transactions_and_told_as_it_goes(place: P
 
 
 @pytest.fixture
+def grown(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[int]]:
+    """Give, by table, how many rows it had at each commit of a store opened from now on."""
+    real = store.writer_engine
+    counts: dict[str, list[int]] = {"callbacks": [0], "pulse": [0]}
+
+    def watched(url: str) -> Any:
+        engine = real(url)
+
+        @event.listens_for(engine, "commit")
+        def count(connection: Any) -> None:
+            for table, rows in counts.items():
+                rows.append(connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar())
+
+        return engine
+
+    monkeypatch.setattr("collector.replay.writer_engine", watched)
+    return counts
+
+
+def test_a_year_of_refusals_is_written_in_parts_and_once(place: Place, grown: dict[str, list[int]]) -> None:
+    # As many minutes as there are lines: all of them in one statement are more than PostgreSQL takes of a month.
+    lines = written(*(line(60 * n, headers=[]) for n in range(2_500)))
+    for _ in range(2):
+        place.replay(lines)
+        assert place.pulse() == dict.fromkeys(range(2_500), (0, 0, 0, 1))
+    assert max(after - before for before, after in pairwise(grown["pulse"])) <= 1_000
+
+
+@pytest.fixture
 def full_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
     """Give a function that lets every store opened from now on grow to so many pages."""
-    from sqlalchemy import event
-
     real = store.writer_engine
 
     def limit(pages: int) -> None:
