@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple, NoReturn
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from collector import pulse
 from collector.door import Door, Request, checks_of, refusal
@@ -27,14 +28,14 @@ from collector.pulse import KINDS, MINUTE, Counts
 from collector.settings import Settings
 from collector.store import accept_peppers, initialise, insert_new, said_plainly, writer_engine
 from collector.store import pulse as pulse_table
-from collector.turns import parts
+from collector.turns import ROWS, Turns, parts
 
 COLLECTOR = "replay"
 """The name under which replayed minutes are kept."""
-BATCH = 5_000
-"""Lines in one transaction."""
 PULSE_BATCH = 1_000
 """Minutes in one transaction."""
+TELL = 5_000
+"""Lines after which is told how many there were."""
 
 _ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -90,18 +91,18 @@ class Replay:
 
     Parameters
     ----------
-    engine
-        Of `store.writer_engine`.
+    turns
+        At the store; a server may be writing to it.
     door
         What decides about each request.
     batch
         Lines in one transaction.
     told
-        Called after each transaction with the number of lines read so far.
+        Called every so many lines, and at the end, with the number of lines read so far.
     """
 
-    def __init__(self, engine: Engine, door: Door, *, batch: int, told: Callable[[int], None]) -> None:
-        self._engine = engine
+    def __init__(self, turns: Turns, door: Door, *, batch: int, told: Callable[[int], None]) -> None:
+        self._turns = turns
         self._door = door
         self._rules = Ledger()
         self._batch = batch
@@ -120,18 +121,20 @@ class Replay:
         """
         with (
             said_plainly("the store cannot be written (what is in it is safe, and replaying again adds only the rest)"),
-            self._engine.connect() as connection,
+            self._turns,
         ):
             for number, line in enumerate(lines, start=1):
                 try:
                     self._take(line)
                 except BadLine as wrong:
-                    self._finish(connection)
+                    self._finish()
                     _stop_at(number, wrong)
                 self.result.lines = number
                 if len(self._waiting) >= self._batch:
-                    self._store(connection)
-            self._finish(connection)
+                    self._store()
+                if number % TELL == 0:
+                    self._told(number)
+            self._finish()
         return self.result
 
     def _take(self, line: bytes) -> None:
@@ -155,12 +158,16 @@ class Replay:
         else:
             self._waiting.append(opened)
 
-    def _store(self, connection: Connection) -> None:
+    def _store(self) -> None:
         """Write what waits, with its minutes, in one transaction."""
         items, self._waiting = self._waiting, []
-        outcomes = self._rules.write(
-            connection, items, lambda outcomes: pulse.write(connection, COLLECTOR, _by_minute(items, outcomes))
-        )
+
+        def write(connection: Connection) -> list[Outcome | None]:
+            return self._rules.write(
+                connection, items, lambda outcomes: pulse.write(connection, COLLECTOR, _by_minute(items, outcomes))
+            )
+
+        outcomes = self._turns.lend(write)
         for item, outcome in zip(items, outcomes, strict=True):
             if not isinstance(item, Arrival):
                 self.result.outcomes["verification"] += 1
@@ -168,20 +175,21 @@ class Replay:
                 self.result.refuse(item.received_at, refused.reason)
             elif outcome:
                 self.result.outcomes[outcome.value] += 1
-        self._told(self.result.lines)
 
-    def _finish(self, connection: Connection) -> None:
+    def _finish(self) -> None:
         """Write what is left, what was refused, and the minutes in which nothing came."""
         if self._waiting:
-            self._store(connection)
+            self._store()
         # In parts: a year of refusals is more minutes than one statement may name.
         for some in parts(sorted(self.result.minutes.items()), PULSE_BATCH):
-            with connection.begin():
-                pulse.write(connection, COLLECTOR, dict(some), merge=Counts.with_refusals_once)
+            self._turns.take(
+                partial(pulse.write, collector=COLLECTOR, minutes=dict(some), merge=Counts.with_refusals_once)
+            )
         quiet = pulse.zeros(COLLECTOR, _minutes_up(self.result))
         while rows := list(islice(quiet, PULSE_BATCH)):
-            with connection.begin():
-                insert_new(connection, pulse_table, rows, unless=("collector", "minute"))
+            self._turns.take(partial(insert_new, table=pulse_table, rows=rows, unless=("collector", "minute")))
+        if self.result.lines % TELL:
+            self._told(self.result.lines)
 
 
 def _by_minute(items: Sequence[Item], outcomes: Sequence[Outcome | None]) -> dict[int, Counts]:
@@ -199,7 +207,7 @@ def open_replay(
     settings: Settings,
     *,
     accepts_unproved: bool = False,
-    batch: int = BATCH,
+    batch: int = ROWS,
     told: Callable[[int], None] = lambda _: None,
 ) -> Iterator[Callable[[Iterable[bytes]], Replayed]]:
     """Open the store of these settings, made where there is none, for one replay."""
@@ -208,7 +216,7 @@ def open_replay(
         initialise(engine)
         oldest = accept_peppers(engine, checks_of(settings))
         door = Door(settings, oldest, knows_public_paths=True, accepts_unproved=accepts_unproved)
-        yield Replay(engine, door, batch=batch, told=told).run
+        yield Replay(Turns(engine), door, batch=batch, told=told).run
     finally:
         engine.dispose()
 

@@ -18,7 +18,7 @@ from sqlalchemy import event, select
 
 from collector import store
 from collector.errors import CollectorError
-from collector.replay import BATCH, Replayed, open_replay
+from collector.replay import Replayed, open_replay
 from collector.settings import Settings
 from tests.collector.conftest import NUMBER, PATH, PEPPER, SECRET, TOKEN, URL, CollectorProcess, Provider
 
@@ -261,14 +261,6 @@ def test_unproved_lines_are_refused_unless_accepted_and_then_marked(place: Place
     assert place.replay(lines, accepts_unproved=True).outcomes["known"] == 2
 
 
-def test_a_capture_is_written_in_large_transactions_and_told_as_it_goes(place: Place) -> None:
-    result = place.replay(written(*(line(n / 100, f"s-{n}", str(n)) for n in range(250))), batch=100)
-    assert result.outcomes["accepted"] == 250
-    assert place.told == [100, 200, 250]
-    assert len(place.content()["callbacks"]) == 250
-    assert BATCH == 5_000
-
-
 @pytest.fixture
 def grown(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[int]]:
     """Give, by table, how many rows it had at each commit of a store opened from now on."""
@@ -296,6 +288,19 @@ def test_a_year_of_refusals_is_written_in_parts_and_once(place: Place, grown: di
         place.replay(lines)
         assert place.pulse() == dict.fromkeys(range(2_500), (0, 0, 0, 1))
     assert max(after - before for before, after in pairwise(grown["pulse"])) <= 1_000
+
+
+def test_a_capture_is_written_in_short_transactions_and_told_as_it_goes(
+    place: Place, grown: dict[str, list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("collector.replay.TELL", 300)
+    result = place.replay(written(*(line(n / 100, f"s-{n}", str(n)) for n in range(700)), line(400_000, headers=[])))
+    assert result.outcomes["accepted"] == 700
+    assert place.told == [300, 600, 701]
+    assert len(place.content()["callbacks"]) == 700
+    assert len(place.pulse()) == 6_667
+    largest = {table: max(after - before for before, after in pairwise(rows)) for table, rows in grown.items()}
+    assert largest == {"callbacks": 300, "pulse": 1_000}
 
 
 @pytest.fixture
