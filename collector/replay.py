@@ -37,6 +37,13 @@ PULSE_BATCH = 1_000
 TELL = 5_000
 """Lines after which is told how many there were."""
 
+LONGEST = 400 * 1_440 * MINUTE
+"""The longest span of one capture: each of its minutes becomes a row."""
+EARLIEST = 946_684_800_000_000
+"""The year 2000: before it nobody sent a callback, and a clock that was never set says 1970."""
+AHEAD = 1_440 * MINUTE
+"""How far a capture's clock may be ahead of ours."""
+
 _ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -75,10 +82,13 @@ class Replayed:
         for reason, count in sorted(self.refused.items()):
             yield f"refused: {reason}", count
 
-    def saw(self, moment: int) -> None:
+    def saw(self, since: int, until: int) -> None:
         """Widen the span of the capture."""
-        self.first = moment if self.first is None else min(self.first, moment)
-        self.last = moment if self.last is None else max(self.last, moment)
+        first = since if self.first is None else min(self.first, since)
+        last = until if self.last is None else max(self.last, until)
+        if last - first > LONGEST:
+            raise BadLine("makes the capture span more than 400 days (look at its moment, or cut the capture in parts)")
+        self.first, self.last = first, last
 
     def refuse(self, moment: int, reason: str) -> None:
         """Count a line that was turned away."""
@@ -95,15 +105,18 @@ class Replay:
         At the store; a server may be writing to it.
     door
         What decides about each request.
+    now
+        Microseconds since 1970; a line much later than this has a wrong clock.
     batch
         Lines in one transaction.
     told
         Called every so many lines, and at the end, with the number of lines read so far.
     """
 
-    def __init__(self, turns: Turns, door: Door, *, batch: int, told: Callable[[int], None]) -> None:
+    def __init__(self, turns: Turns, door: Door, now: int, *, batch: int, told: Callable[[int], None]) -> None:
         self._turns = turns
         self._door = door
+        self._latest = now + AHEAD
         self._rules = Ledger()
         self._batch = batch
         self._told = told
@@ -140,14 +153,13 @@ class Replay:
     def _take(self, line: bytes) -> None:
         if line.isspace():
             return
-        parsed = parse(line)
+        parsed = parse(line, self._latest)
         if isinstance(parsed, Down):
-            self.result.down.append(parsed)
             # An empty span says that the receiver was up at this moment, whether or not anybody called.
-            self.result.saw(parsed.since)
-            self.result.saw(max(parsed.since, parsed.until - 1))
+            self.result.saw(parsed.since, max(parsed.since, parsed.until - 1))
+            self.result.down.append(parsed)
             return
-        self.result.saw(parsed.received_at)
+        self.result.saw(parsed.received_at, parsed.received_at)
         try:
             opened = self._door.open(parsed)
         except Refused as refused:
@@ -205,6 +217,7 @@ def _by_minute(items: Sequence[Item], outcomes: Sequence[Outcome | None]) -> dic
 @contextmanager
 def open_replay(
     settings: Settings,
+    now: int,
     *,
     accepts_unproved: bool = False,
     batch: int = ROWS,
@@ -216,13 +229,13 @@ def open_replay(
         initialise(engine)
         oldest = accept_peppers(engine, checks_of(settings))
         door = Door(settings, oldest, knows_public_paths=True, accepts_unproved=accepts_unproved)
-        yield Replay(Turns(engine), door, batch=batch, told=told).run
+        yield Replay(Turns(engine), door, now, batch=batch, told=told).run
     finally:
         engine.dispose()
 
 
-def parse(line: bytes) -> Request | Down:
-    """Read one line of a capture.
+def parse(line: bytes, latest: int) -> Request | Down:
+    """Read one line of a capture, in which no moment may be later than this.
 
     Raises
     ------
@@ -236,7 +249,7 @@ def parse(line: bytes) -> Request | Down:
     if not isinstance(found, dict):
         raise BadLine("is not a JSON object")
     if "down_from" in found:
-        down = Down(_moment(found, "down_from"), _moment(found, "down_to"))
+        down = Down(_moment(found, "down_from", latest), _moment(found, "down_to", latest))
         if down.until < down.since:
             raise BadLine("ends a span before it begins")
         return down
@@ -247,7 +260,7 @@ def parse(line: bytes) -> Request | Down:
         query=query if query.isascii() else query.encode("utf-8", "surrogatepass").decode("latin-1"),
         headers=_headers(found.get("headers")),
         body=_body(found),
-        received_at=_moment(found, "received_at"),
+        received_at=_moment(found, "received_at", latest),
     )
 
 
@@ -258,7 +271,7 @@ def _text(found: dict[str, Any], name: str) -> str:
     return value
 
 
-def _moment(found: dict[str, Any], name: str) -> int:
+def _moment(found: dict[str, Any], name: str, latest: int) -> int:
     try:
         moment = datetime.fromisoformat(_text(found, name))
     except ValueError:
@@ -266,7 +279,10 @@ def _moment(found: dict[str, Any], name: str) -> int:
     if moment.tzinfo is None:
         raise BadLine(f"has a moment {name!r} without a zone")
     since = moment - _EPOCH
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+    passed = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+    if not EARLIEST <= passed <= latest:
+        raise BadLine(f"has a moment {name!r} before the year 2000 or more than a day from now, by a wrong clock")
+    return passed
 
 
 def _headers(given: Any) -> tuple[tuple[str, str], ...]:

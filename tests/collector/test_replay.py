@@ -24,7 +24,10 @@ from tests.collector.conftest import NUMBER, PATH, PEPPER, SECRET, TOKEN, URL, C
 
 NOON = datetime(2026, 9, 1, 12, tzinfo=UTC)
 MINUTE = 60_000_000
+DAY = 86_400
 NOON_US = 1_788_264_000_000_000
+# A year and more later, which the longest capture here goes to.
+NOW = NOON_US + 500 * 1_440 * MINUTE
 
 
 def at(seconds: float = 0) -> str:
@@ -62,7 +65,7 @@ class Place:
         )
 
     def replay(self, lines: list[bytes], **options: Any) -> Replayed:
-        with open_replay(self.settings, told=self.told.append, **options) as run:
+        with open_replay(self.settings, NOW, told=self.told.append, **options) as run:
             return run(lines)
 
     def content(self) -> dict[str, list[tuple[Any, ...]]]:
@@ -227,6 +230,13 @@ def test_a_capture_in_two_files_adds_up(place: Place) -> None:
         (line() | {"body_base64": "%%%"}, "is not base64"),
         ({"down_from": at(0)}, "has no text 'down_to'"),
         ({"down_from": at(1), "down_to": at(0)}, "ends a span before it begins"),
+        (line() | {"received_at": "1999-12-31T23:59:59Z"}, "has a moment 'received_at' before the year 2000 or"),
+        (line(501 * DAY + 1), "has a moment 'received_at' before the year 2000 or more than a day from now"),
+        ({"down_from": "1970-01-01T00:00:00Z", "down_to": at(0)}, "has a moment 'down_from' before the year 2000"),
+        ({"down_from": at(0), "down_to": "9999-12-31T00:00:00Z"}, "has a moment 'down_to' before the year 2000"),
+        (line(400 * DAY + 1), "makes the capture span more than 400 days"),
+        (line(-399.9999 * DAY), "makes the capture span more than 400 days"),
+        ({"down_from": at(100), "down_to": at(401 * DAY)}, "makes the capture span more than 400 days"),
     ],
 )
 def test_a_line_that_is_no_request_ends_the_replay_by_its_number_and_keeps_what_came_before(
@@ -243,6 +253,13 @@ def test_a_line_that_is_no_request_ends_the_replay_by_its_number_and_keeps_what_
     assert place.pulse() == {0: (1, 0, 0, 0), 1: (1, 0, 0, 0)}
     place.replay([*lines[:2], lines[3]])
     assert [row[4] for row in place.content()["callbacks"]] == ["s-1", "s-2", "s-3"]
+
+
+def test_a_capture_of_400_days_and_a_line_a_day_ahead_are_taken(place: Place) -> None:
+    assert place.replay(written(line(501 * DAY))).outcomes["accepted"] == 1
+    down = {"down_from": at(60), "down_to": at(400 * DAY)}
+    place.replay(written(line(0, "s-2", "2"), down, line(400 * DAY, "s-3", "3")))
+    assert sorted(place.pulse()) == [0, 400 * 1_440, 501 * 1_440]
 
 
 def test_headers_may_also_be_an_object_and_the_url_one_with_a_fragment_or_without_a_path(place: Place) -> None:
