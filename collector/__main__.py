@@ -92,6 +92,7 @@ def serve(ctx: click.Context, env_file: Path | None) -> None:
 def replay(capture: BinaryIO, env_file: Path | None, *, accept_unproved: bool) -> None:
     """Bring captured requests in: one JSON object a line, from a file or - for standard input."""
     from collector.replay import open_replay
+    from collector.routes import now
     from collector.settings import Settings
 
     settings = Settings.read(env_file=env_file, require="store" if accept_unproved else "replay")
@@ -103,7 +104,7 @@ def replay(capture: BinaryIO, env_file: Path | None, *, accept_unproved: bool) -
         share = f", {capture.tell() / size:.0%}" if size else ""
         click.echo(f"  {lines:,} lines{share}", err=True)
 
-    with open_replay(settings, accepts_unproved=accept_unproved, told=told) as run:
+    with open_replay(settings, now(), accepts_unproved=accept_unproved, told=told) as run:
         result = run(capture)
     for name, count in result.table():
         click.echo(f"{name:<28} {count:>10,}")

@@ -23,6 +23,8 @@ from collector.turns import ROWS, Turns, opened, parts, vacuum, windows
 
 CHUNK = 1024 * 1024
 TRACED = ("", "-wal")
+# Well below the number of values one statement may carry in either database.
+KEYS = 5_000
 # Fewer digits without a country code are too often somebody else's.
 SHORTEST_NATIONAL = 8
 
@@ -158,9 +160,10 @@ def find(engine: Engine, person: Person, told: Callable[[str], None] = lambda _:
     found = Found()
     sessions = set()
     columns = [callbacks.c.callback_id, callbacks.c.session_id]
-    for rows in windows(engine, callbacks, columns, callbacks.c.recipient_key.in_(sorted(person.keys))):
-        found.own += [row.callback_id for row in rows]
-        sessions |= {row.session_id for row in rows}
+    for some in parts(sorted(person.keys), KEYS):
+        for rows in windows(engine, callbacks, columns, callbacks.c.recipient_key.in_(some)):
+            found.own += [row.callback_id for row in rows]
+            sessions |= {row.session_id for row in rows}
     told("callbacks are looked through")
     of_session: list[tuple[int, str]] = []
     for rows in windows(engine, quarantine, list(quarantine.columns), size=ROWS):

@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple, NoReturn
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from collector import pulse
 from collector.door import Door, Request, checks_of, refusal
@@ -27,12 +28,21 @@ from collector.pulse import KINDS, MINUTE, Counts
 from collector.settings import Settings
 from collector.store import accept_peppers, initialise, insert_new, said_plainly, writer_engine
 from collector.store import pulse as pulse_table
+from collector.turns import ROWS, Turns, parts
 
 COLLECTOR = "replay"
 """The name under which replayed minutes are kept."""
-BATCH = 5_000
-"""Lines in one transaction."""
-PULSE_BATCH = 20_000
+PULSE_BATCH = 1_000
+"""Minutes in one transaction."""
+TELL = 5_000
+"""Lines after which is told how many there were."""
+
+LONGEST = 400 * 1_440 * MINUTE
+"""The longest span of one capture: each of its minutes becomes a row."""
+EARLIEST = 946_684_800_000_000
+"""The year 2000: before it nobody sent a callback, and a clock that was never set says 1970."""
+AHEAD = 1_440 * MINUTE
+"""How far a capture's clock may be ahead of ours."""
 
 _ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -72,10 +82,13 @@ class Replayed:
         for reason, count in sorted(self.refused.items()):
             yield f"refused: {reason}", count
 
-    def saw(self, moment: int) -> None:
+    def saw(self, since: int, until: int) -> None:
         """Widen the span of the capture."""
-        self.first = moment if self.first is None else min(self.first, moment)
-        self.last = moment if self.last is None else max(self.last, moment)
+        first = since if self.first is None else min(self.first, since)
+        last = until if self.last is None else max(self.last, until)
+        if last - first > LONGEST:
+            raise BadLine("makes the capture span more than 400 days (look at its moment, or cut the capture in parts)")
+        self.first, self.last = first, last
 
     def refuse(self, moment: int, reason: str) -> None:
         """Count a line that was turned away."""
@@ -88,19 +101,22 @@ class Replay:
 
     Parameters
     ----------
-    engine
-        Of `store.writer_engine`.
+    turns
+        At the store; a server may be writing to it.
     door
         What decides about each request.
+    now
+        Microseconds since 1970; a line much later than this has a wrong clock.
     batch
         Lines in one transaction.
     told
-        Called after each transaction with the number of lines read so far.
+        Called every so many lines, and at the end, with the number of lines read so far.
     """
 
-    def __init__(self, engine: Engine, door: Door, *, batch: int, told: Callable[[int], None]) -> None:
-        self._engine = engine
+    def __init__(self, turns: Turns, door: Door, now: int, *, batch: int, told: Callable[[int], None]) -> None:
+        self._turns = turns
         self._door = door
+        self._latest = now + AHEAD
         self._rules = Ledger()
         self._batch = batch
         self._told = told
@@ -118,31 +134,32 @@ class Replay:
         """
         with (
             said_plainly("the store cannot be written (what is in it is safe, and replaying again adds only the rest)"),
-            self._engine.connect() as connection,
+            self._turns,
         ):
             for number, line in enumerate(lines, start=1):
                 try:
                     self._take(line)
                 except BadLine as wrong:
-                    self._finish(connection)
+                    self._finish()
                     _stop_at(number, wrong)
                 self.result.lines = number
                 if len(self._waiting) >= self._batch:
-                    self._store(connection)
-            self._finish(connection)
+                    self._store()
+                if number % TELL == 0:
+                    self._told(number)
+            self._finish()
         return self.result
 
     def _take(self, line: bytes) -> None:
         if line.isspace():
             return
-        parsed = parse(line)
+        parsed = parse(line, self._latest)
         if isinstance(parsed, Down):
-            self.result.down.append(parsed)
             # An empty span says that the receiver was up at this moment, whether or not anybody called.
-            self.result.saw(parsed.since)
-            self.result.saw(max(parsed.since, parsed.until - 1))
+            self.result.saw(parsed.since, max(parsed.since, parsed.until - 1))
+            self.result.down.append(parsed)
             return
-        self.result.saw(parsed.received_at)
+        self.result.saw(parsed.received_at, parsed.received_at)
         try:
             opened = self._door.open(parsed)
         except Refused as refused:
@@ -153,12 +170,16 @@ class Replay:
         else:
             self._waiting.append(opened)
 
-    def _store(self, connection: Connection) -> None:
+    def _store(self) -> None:
         """Write what waits, with its minutes, in one transaction."""
         items, self._waiting = self._waiting, []
-        outcomes = self._rules.write(
-            connection, items, lambda outcomes: pulse.write(connection, COLLECTOR, _by_minute(items, outcomes))
-        )
+
+        def write(connection: Connection) -> list[Outcome | None]:
+            return self._rules.write(
+                connection, items, lambda outcomes: pulse.write(connection, COLLECTOR, _by_minute(items, outcomes))
+            )
+
+        outcomes = self._turns.lend(write)
         for item, outcome in zip(items, outcomes, strict=True):
             if not isinstance(item, Arrival):
                 self.result.outcomes["verification"] += 1
@@ -166,18 +187,21 @@ class Replay:
                 self.result.refuse(item.received_at, refused.reason)
             elif outcome:
                 self.result.outcomes[outcome.value] += 1
-        self._told(self.result.lines)
 
-    def _finish(self, connection: Connection) -> None:
+    def _finish(self) -> None:
         """Write what is left, what was refused, and the minutes in which nothing came."""
         if self._waiting:
-            self._store(connection)
-        with connection.begin():
-            pulse.write(connection, COLLECTOR, self.result.minutes, merge=Counts.with_refusals_once)
+            self._store()
+        # In parts: a year of refusals is more minutes than one statement may name.
+        for some in parts(sorted(self.result.minutes.items()), PULSE_BATCH):
+            self._turns.take(
+                partial(pulse.write, collector=COLLECTOR, minutes=dict(some), merge=Counts.with_refusals_once)
+            )
         quiet = pulse.zeros(COLLECTOR, _minutes_up(self.result))
         while rows := list(islice(quiet, PULSE_BATCH)):
-            with connection.begin():
-                insert_new(connection, pulse_table, rows, unless=("collector", "minute"))
+            self._turns.take(partial(insert_new, table=pulse_table, rows=rows, unless=("collector", "minute")))
+        if self.result.lines % TELL:
+            self._told(self.result.lines)
 
 
 def _by_minute(items: Sequence[Item], outcomes: Sequence[Outcome | None]) -> dict[int, Counts]:
@@ -193,9 +217,10 @@ def _by_minute(items: Sequence[Item], outcomes: Sequence[Outcome | None]) -> dic
 @contextmanager
 def open_replay(
     settings: Settings,
+    now: int,
     *,
     accepts_unproved: bool = False,
-    batch: int = BATCH,
+    batch: int = ROWS,
     told: Callable[[int], None] = lambda _: None,
 ) -> Iterator[Callable[[Iterable[bytes]], Replayed]]:
     """Open the store of these settings, made where there is none, for one replay."""
@@ -204,13 +229,13 @@ def open_replay(
         initialise(engine)
         oldest = accept_peppers(engine, checks_of(settings))
         door = Door(settings, oldest, knows_public_paths=True, accepts_unproved=accepts_unproved)
-        yield Replay(engine, door, batch=batch, told=told).run
+        yield Replay(Turns(engine), door, now, batch=batch, told=told).run
     finally:
         engine.dispose()
 
 
-def parse(line: bytes) -> Request | Down:
-    """Read one line of a capture.
+def parse(line: bytes, latest: int) -> Request | Down:
+    """Read one line of a capture, in which no moment may be later than this.
 
     Raises
     ------
@@ -224,7 +249,7 @@ def parse(line: bytes) -> Request | Down:
     if not isinstance(found, dict):
         raise BadLine("is not a JSON object")
     if "down_from" in found:
-        down = Down(_moment(found, "down_from"), _moment(found, "down_to"))
+        down = Down(_moment(found, "down_from", latest), _moment(found, "down_to", latest))
         if down.until < down.since:
             raise BadLine("ends a span before it begins")
         return down
@@ -235,7 +260,7 @@ def parse(line: bytes) -> Request | Down:
         query=query if query.isascii() else query.encode("utf-8", "surrogatepass").decode("latin-1"),
         headers=_headers(found.get("headers")),
         body=_body(found),
-        received_at=_moment(found, "received_at"),
+        received_at=_moment(found, "received_at", latest),
     )
 
 
@@ -246,7 +271,7 @@ def _text(found: dict[str, Any], name: str) -> str:
     return value
 
 
-def _moment(found: dict[str, Any], name: str) -> int:
+def _moment(found: dict[str, Any], name: str, latest: int) -> int:
     try:
         moment = datetime.fromisoformat(_text(found, name))
     except ValueError:
@@ -254,7 +279,10 @@ def _moment(found: dict[str, Any], name: str) -> int:
     if moment.tzinfo is None:
         raise BadLine(f"has a moment {name!r} without a zone")
     since = moment - _EPOCH
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+    passed = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+    if not EARLIEST <= passed <= latest:
+        raise BadLine(f"has a moment {name!r} before the year 2000 or more than a day from now, by a wrong clock")
+    return passed
 
 
 def _headers(given: Any) -> tuple[tuple[str, str], ...]:

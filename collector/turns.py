@@ -70,13 +70,20 @@ class Turns:
         write
             Called inside the transaction, again if another process was in the way.
         """
-        connection = self._held
+
+        def within(connection: Connection) -> Done:
+            with connection.begin():
+                return write(connection)
+
+        return self.lend(within)
+
+    def lend(self, write: Callable[[Connection], Done]) -> Done:
+        """Hand the connection to whoever begins a short transaction of their own; else as `take`."""
         end = time.monotonic() + self._patience
         while True:
             began = time.monotonic()
             try:
-                with connection.begin():
-                    done = write(connection)
+                done = write(self._held)
             except DBAPIError as error:
                 if not _is_in_the_way(error) or time.monotonic() >= end:
                     raise

@@ -263,7 +263,10 @@ class Writer:
         if isinstance(item, Verification):
             self._pulse.count("verification", at=item.received_at)
         elif outcome.value in pulse.KINDS:
-            self._pulse.count(outcome.value, item.reason, at=item.received_at)
+            # A row that the database refused was kept apart instead, which its item does not know.
+            is_unstorable = outcome is Outcome.QUARANTINED and item.row is not None
+            reason = item.unstorable().reason if is_unstorable else item.reason
+            self._pulse.count(outcome.value, reason, at=item.received_at)
             if item.has_unproved_v3:
                 self._pulse.count(pulse.V3_UNPROVED, at=item.received_at)
 

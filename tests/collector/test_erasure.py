@@ -96,6 +96,16 @@ def test_a_key_alone_finds_its_own_rows_and_the_number_in_quarantine(settings: S
     assert 1 not in column(settings.database_url, store.quarantine.c.quarantine_id)
 
 
+@pytest.mark.parametrize("database_url", BOTH, indirect=True)
+def test_more_people_than_one_statement_may_name_are_found(settings: Settings) -> None:
+    # PostgreSQL takes 65,535 values in one statement, SQLite 250,000 where Debian built it.
+    nobody = [
+        f"{number:08x}:{'0' * 64}" for number in range(66_000 if "postgres" in settings.database_url else 251_000)
+    ]
+    everybody = [*nobody, *keys_of(NUMBER, settings.peppers)]
+    assert dict(erase(settings, [], everybody, is_meant=False)[0].table())["callbacks"] == "4"
+
+
 @pytest.mark.parametrize("odd", ["", "abc", "0" * 64, NUMBER])
 def test_what_is_no_key_is_refused_and_not_repeated(settings: Settings, odd: str) -> None:
     with pytest.raises(CollectorError, match="a recipient key is 8 hexadecimal digits") as caught:

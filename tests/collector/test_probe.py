@@ -124,7 +124,7 @@ def test_a_probe_in_a_capture_is_counted_and_not_stored(make_collector: Callable
         ).encode()
         for nonce, session in (("1", NIL), (probe.fresh_nonce(), "s"), ("2", "s"))
     ]
-    with open_replay(Settings.read({}, collector.env_file, "replay")) as run:
+    with open_replay(Settings.read({}, collector.env_file, "replay"), now=2 * 10**15) as run:
         table = dict(run(lines).table())
     assert (table["accepted"], table["probes of doctor, not stored"]) == (1, 2)
     assert collector.rows("SELECT session_id FROM callbacks") == [("s",)]

@@ -8,22 +8,26 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from collector import store
 from collector.errors import CollectorError
-from collector.replay import BATCH, Replayed, open_replay
+from collector.replay import Replayed, open_replay
 from collector.settings import Settings
 from tests.collector.conftest import NUMBER, PATH, PEPPER, SECRET, TOKEN, URL, CollectorProcess, Provider
 
 NOON = datetime(2026, 9, 1, 12, tzinfo=UTC)
 MINUTE = 60_000_000
+DAY = 86_400
 NOON_US = 1_788_264_000_000_000
+# A year and more later, which the longest capture here goes to.
+NOW = NOON_US + 500 * 1_440 * MINUTE
 
 
 def at(seconds: float = 0) -> str:
@@ -61,7 +65,7 @@ class Place:
         )
 
     def replay(self, lines: list[bytes], **options: Any) -> Replayed:
-        with open_replay(self.settings, told=self.told.append, **options) as run:
+        with open_replay(self.settings, NOW, told=self.told.append, **options) as run:
             return run(lines)
 
     def content(self) -> dict[str, list[tuple[Any, ...]]]:
@@ -226,6 +230,13 @@ def test_a_capture_in_two_files_adds_up(place: Place) -> None:
         (line() | {"body_base64": "%%%"}, "is not base64"),
         ({"down_from": at(0)}, "has no text 'down_to'"),
         ({"down_from": at(1), "down_to": at(0)}, "ends a span before it begins"),
+        (line() | {"received_at": "1999-12-31T23:59:59Z"}, "has a moment 'received_at' before the year 2000 or"),
+        (line(501 * DAY + 1), "has a moment 'received_at' before the year 2000 or more than a day from now"),
+        ({"down_from": "1970-01-01T00:00:00Z", "down_to": at(0)}, "has a moment 'down_from' before the year 2000"),
+        ({"down_from": at(0), "down_to": "9999-12-31T00:00:00Z"}, "has a moment 'down_to' before the year 2000"),
+        (line(400 * DAY + 1), "makes the capture span more than 400 days"),
+        (line(-399.9999 * DAY), "makes the capture span more than 400 days"),
+        ({"down_from": at(100), "down_to": at(401 * DAY)}, "makes the capture span more than 400 days"),
     ],
 )
 def test_a_line_that_is_no_request_ends_the_replay_by_its_number_and_keeps_what_came_before(
@@ -244,6 +255,13 @@ def test_a_line_that_is_no_request_ends_the_replay_by_its_number_and_keeps_what_
     assert [row[4] for row in place.content()["callbacks"]] == ["s-1", "s-2", "s-3"]
 
 
+def test_a_capture_of_400_days_and_a_line_a_day_ahead_are_taken(place: Place) -> None:
+    assert place.replay(written(line(501 * DAY))).outcomes["accepted"] == 1
+    down = {"down_from": at(60), "down_to": at(400 * DAY)}
+    place.replay(written(line(0, "s-2", "2"), down, line(400 * DAY, "s-3", "3")))
+    assert sorted(place.pulse()) == [0, 400 * 1_440, 501 * 1_440]
+
+
 def test_headers_may_also_be_an_object_and_the_url_one_with_a_fragment_or_without_a_path(place: Place) -> None:
     result = place.replay(
         written(line(headers=dict(Provider().headers("1")), url=f"{URL}#x"), line(url="https://hooks.example.com"))
@@ -260,19 +278,51 @@ def test_unproved_lines_are_refused_unless_accepted_and_then_marked(place: Place
     assert place.replay(lines, accepts_unproved=True).outcomes["known"] == 2
 
 
-def test_a_capture_is_written_in_large_transactions_and_told_as_it_goes(place: Place) -> None:
-    result = place.replay(written(*(line(n / 100, f"s-{n}", str(n)) for n in range(250))), batch=100)
-    assert result.outcomes["accepted"] == 250
-    assert place.told == [100, 200, 250]
-    assert len(place.content()["callbacks"]) == 250
-    assert BATCH == 5_000
+@pytest.fixture
+def grown(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[int]]:
+    """Give, by table, how many rows it had at each commit of a store opened from now on."""
+    real = store.writer_engine
+    counts: dict[str, list[int]] = {"callbacks": [0], "pulse": [0]}
+
+    def watched(url: str) -> Any:
+        engine = real(url)
+
+        @event.listens_for(engine, "commit")
+        def count(connection: Any) -> None:
+            for table, rows in counts.items():
+                rows.append(connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar())
+
+        return engine
+
+    monkeypatch.setattr("collector.replay.writer_engine", watched)
+    return counts
+
+
+def test_a_year_of_refusals_is_written_in_parts_and_once(place: Place, grown: dict[str, list[int]]) -> None:
+    # As many minutes as there are lines: all of them in one statement are more than PostgreSQL takes of a month.
+    lines = written(*(line(60 * n, headers=[]) for n in range(2_500)))
+    for _ in range(2):
+        place.replay(lines)
+        assert place.pulse() == dict.fromkeys(range(2_500), (0, 0, 0, 1))
+    assert max(after - before for before, after in pairwise(grown["pulse"])) <= 1_000
+
+
+def test_a_capture_is_written_in_short_transactions_and_told_as_it_goes(
+    place: Place, grown: dict[str, list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("collector.replay.TELL", 300)
+    result = place.replay(written(*(line(n / 100, f"s-{n}", str(n)) for n in range(700)), line(400_000, headers=[])))
+    assert result.outcomes["accepted"] == 700
+    assert place.told == [300, 600, 701]
+    assert len(place.content()["callbacks"]) == 700
+    assert len(place.pulse()) == 6_667
+    largest = {table: max(after - before for before, after in pairwise(rows)) for table, rows in grown.items()}
+    assert largest == {"callbacks": 300, "pulse": 1_000}
 
 
 @pytest.fixture
 def full_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
     """Give a function that lets every store opened from now on grow to so many pages."""
-    from sqlalchemy import event
-
     real = store.writer_engine
 
     def limit(pages: int) -> None:

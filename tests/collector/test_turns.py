@@ -1,5 +1,6 @@
 """Whoever works on a store beside its server does not make it say no, and is not kept waiting for ever."""
 
+import json
 import subprocess
 import threading
 import time
@@ -71,9 +72,13 @@ def test_a_server_under_load_answers_200_throughout_while_everything_is_done_to_
     )
     report(settings_for(url), "mine-1")
     (tmp_path / "copies").mkdir()
+    # With five days in which nothing came: their minutes are many rows too.
+    came = [line(f"came-{n}", day + n, Recipient=OTHER_NUMBER) for n in (*range(900), 432_000)]
+    (tmp_path / "capture.jsonl").write_text("".join(json.dumps(one) + "\n" for one in came))
     commands: list[tuple[list[str], bytes]] = [
         (["quarantine", "replay", "--all"], b""),
         (["erase", "--yes"], NUMBER.encode()),
+        (["replay", str(tmp_path / "capture.jsonl")], b""),
         (["backup", str(tmp_path / "copies")], b""),
         (["prune", "--older-than", "2000d"], b""),
         (["move", "--to", f"sqlite:///{tmp_path / 'copy.db'}"], b""),
@@ -92,7 +97,7 @@ def test_a_server_under_load_answers_200_throughout_while_everything_is_done_to_
     collector.end()
     held = [row[0] for row in collector.rows("SELECT session_id FROM callbacks")]
     assert sorted(held) == sorted(load.acknowledged)
-    assert collector.rows("SELECT count(*) FROM nonces") == [(2_700 + len(held),)]
+    assert collector.rows("SELECT count(*) FROM nonces") == [(2_700 + len(came) + len(held),)]
     assert [event for event in collector.events() if event["event"] == "commit_failed"] == []
 
 

@@ -227,7 +227,8 @@ def test_a_writer_that_dies_of_a_mistake_lets_nobody_wait_and_ends_the_process(
 def test_a_row_that_cannot_be_stored_does_not_fail_the_rows_that_gathered_with_it(
     make_writer: Callable[..., Writer], url: str, engine: Engine
 ) -> None:
-    writer = make_writer()
+    pulse = Pulse("one", lambda: NOON)
+    writer = make_writer(pulse)
     poison = arrival(1)
     assert poison.row is not None
     poison.row["requested_at"] = 2**80
@@ -238,6 +239,7 @@ def test_a_row_that_cannot_be_stored_does_not_fail_the_rows_that_gathered_with_i
         outcomes = [future.result() for future in waiting]
     assert outcomes == [Outcome.ACCEPTED, Outcome.QUARANTINED, Outcome.ACCEPTED]
     assert stored(url) == {"0", "2"}
+    assert pulse.totals() == {("accepted", ""): 2, ("quarantined", "unstorable"): 1}
 
 
 def test_the_minutes_are_written_also_when_nobody_calls(make_writer: Callable[..., Writer], engine: Engine) -> None:

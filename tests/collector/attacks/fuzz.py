@@ -100,7 +100,7 @@ def request_of(parser: channel.Parser) -> Request:
 
 def fuzz_capture(data: bytes) -> None:
     """A line of a capture: a request that the door answers, a span, or a line that is said to be none."""
-    parsed = outcome(lambda: replay.parse(data))
+    parsed = outcome(lambda: replay.parse(data, 2 * NOON))
     if isinstance(parsed, Request):
         check(outcome(lambda: DOORS[1].open(parsed)))
     else:

@@ -193,7 +193,7 @@ lines = st.fixed_dictionaries(
 @example(b"9" * 5_000)
 @example(b'{"down_from": "2026-09-01T12:00:00Z", "down_to": "2026-09-01T12:00:00Z"}')
 def test_any_line_of_a_capture_is_a_request_a_span_or_a_bad_line(line: bytes) -> None:
-    parsed = outcome(lambda: replay.parse(line))
+    parsed = outcome(lambda: replay.parse(line, 2 * NOON))
     if isinstance(parsed, Down):
         assert parsed.since <= parsed.until
     elif not isinstance(parsed, BadLine):

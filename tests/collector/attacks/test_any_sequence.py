@@ -193,7 +193,7 @@ class Machine(RuleBasedStateMachine):
         capture = self.sent[: max(1, round(part * len(self.sent)))]
         for _ in range(times):
             wanted = Counter(self.model.judge(sent) for sent in capture)
-            with open_replay(self.settings) as replay:
+            with open_replay(self.settings, now=2 * NOON) as replay:
                 result = replay([sent.line for sent in capture])
             told = result.outcomes + Counter({Outcome.FORGED.value: result.refused["nonce_reused"]})
             assert told == Counter({outcome.value: count for outcome, count in wanted.items()})
