@@ -43,6 +43,7 @@ NAMES = {
     "collector_wal_bytes",
     "collector_disk_free_bytes",
     "collector_quarantine_rows",
+    "collector_quarantine_bytes",
     "collector_newest_callback_timestamp_seconds",
     "collector_info",
 }
@@ -106,6 +107,8 @@ def test_every_figure_is_there_and_true(watched: Watched) -> None:
     assert {reason for reason, value in reasons.items() if value} == {"nonce_reused", "signature"}
     assert figures["collector_quarantined_total", (("reason", "no_session"),)] == 1
     assert figures["collector_info", (("database", "sqlite"), ("schema", SCHEMA), ("version", __version__))] == 1
+    (octets,) = collector.rows("SELECT sum(length(body) + length(headers) + length(url)) FROM quarantine")
+    assert plain(figures, "quarantine_bytes") == octets[0] > 500
     assert plain(figures, "oldest_waiting_seconds") == 0
     assert 0 <= plain(figures, "commit_age_seconds") < 60
     assert plain(figures, "store_bytes") == collector.store.stat().st_size
@@ -179,6 +182,17 @@ def test_it_answers_while_every_thread_that_takes_callbacks_waits(watched: Watch
         holder.execute("ROLLBACK")
         assert {future.result().status for future in waiting} <= {200, 503}
     assert plain(watched.until(lambda found: plain(found, "ready") == 1), "oldest_waiting_seconds") == 0
+
+
+def test_what_was_deleted_from_quarantine_is_no_longer_counted(watched: Watched) -> None:
+    for name in ("x", "longer"):
+        watched.collector.post({name: "y"})
+    both = watched.until(lambda found: found.get(("collector_quarantine_rows", ())) == 2)
+    with closing(sqlite3.connect(watched.collector.store)) as connection, connection:
+        connection.execute("DELETE FROM quarantine WHERE quarantine_id = 1")
+    one = watched.until(lambda found: found.get(("collector_quarantine_rows", ())) == 1)
+    (octets,) = watched.collector.rows("SELECT length(body) + length(headers) + length(url) FROM quarantine")
+    assert plain(one, "quarantine_bytes") == octets[0] < plain(both, "quarantine_bytes")
 
 
 def test_what_the_store_knows_is_left_out_when_the_store_cannot_be_read(watched: Watched) -> None:
