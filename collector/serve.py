@@ -83,13 +83,13 @@ def serve(settings: Settings) -> int:
         def trouble() -> str:
             return writer.trouble() or ("" if has_space(settings.database_url) else "space")
 
+        # Before any thread is started, because each inherits it.
+        settle_on_one_core(_own_port(settings) or os.getpid())
         if settings.metrics_port is not None:
             from collector.metrics import Scrape, watch
 
             figures = Scrape(pulse, writer, trouble, url=settings.database_url, started_at=now())
             stack.callback(watch(settings.metrics_port, figures).close)
-        # Before the threads that take requests, because each inherits it.
-        settle_on_one_core(settings.port or os.getpid())
         server = listen(build_app(Door(settings, oldest), writer, pulse, trouble), settings, pulse)
         writer.start()
         _run(server, writer, notify)
