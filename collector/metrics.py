@@ -8,6 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from http import HTTPStatus
 from socketserver import TCPServer, ThreadingMixIn
 from typing import Any
@@ -214,6 +215,14 @@ class _Server(ThreadingMixIn, WSGIServer):
 
 
 class _Silent(WSGIRequestHandler):
+    # Whoever says nothing for so long is hung up on: each holds a thread and a descriptor.
+    timeout = 10
+
+    def handle(self) -> None:
+        """Answer one request; who is silent or gone is nothing to be told of."""
+        with suppress(TimeoutError, ConnectionError):
+            super().handle()
+
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is the base class's
         """Write nothing: a scrape every few seconds is no news."""
 

@@ -5,17 +5,19 @@ import itertools
 import re
 import socket
 import sqlite3
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from wsgiref.simple_server import demo_app, make_server
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from collector import __version__
+from collector import __version__, metrics
 from collector.metrics import REASONS
 from collector.store import SCHEMA
 from tests.collector.conftest import NUMBER, PATH, PEPPER, TOKEN, CollectorProcess, Provider
@@ -182,6 +184,23 @@ def test_it_answers_while_every_thread_that_takes_callbacks_waits(watched: Watch
         holder.execute("ROLLBACK")
         assert {future.result().status for future in waiting} <= {200, 503}
     assert plain(watched.until(lambda found: plain(found, "ready") == 1), "oldest_waiting_seconds") == 0
+
+
+def test_who_connects_and_says_nothing_is_hung_up_on_in_silence(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert metrics._Silent.timeout == 10
+    monkeypatch.setattr(metrics._Silent, "timeout", 0.2)
+    with make_server("127.0.0.1", 0, demo_app, metrics._Server, metrics._Silent) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        for said in (b"", b"GET /metrics HTTP/1.1\r\nHost: half"):
+            with socket.create_connection(("127.0.0.1", server.server_port), timeout=30) as connection:
+                connection.sendall(said)
+                assert connection.recv(1) == b""
+        server.shutdown()
+        thread.join()
+    assert capfd.readouterr().err == ""
 
 
 def test_what_was_deleted_from_quarantine_is_no_longer_counted(watched: Watched) -> None:

@@ -84,6 +84,15 @@ def test_the_services_are_shut_off_alike() -> None:
     assert len({shut_off(service) for service in SERVICES}) == 1
 
 
+def test_a_crash_leaves_nothing_of_the_memory_in_a_file() -> None:
+    assert {service: lines(service, "LimitCORE") for service in SERVICES} == {key: ["0"] for key in SERVICES}
+
+
+def test_pruning_comes_daily_after_the_backup_so_that_thirty_days_of_quarantine_are_thirty_days() -> None:
+    (backup,), (prune,) = (lines(f"collector-{name}.timer", "OnCalendar") for name in ("backup", "prune"))
+    assert (backup, prune) == ("*-*-* 02:10:00 UTC", "*-*-* 03:40:00 UTC")
+
+
 def test_a_flush_that_hangs_starts_it_anew_and_so_does_whatever_else_ends_it() -> None:
     found = {
         key: lines("collector.service", key) for key in ("Type", "Restart", "WatchdogSec", "StartLimitIntervalSec")
