@@ -1,5 +1,6 @@
 """The units of `deploy/systemd`: sound, shut off, and their own command serves with what `init` wrote."""
 
+import errno
 import re
 import shlex
 import shutil
@@ -212,6 +213,37 @@ def test_the_units_call_what_was_agreed_on() -> None:
         ],
         "collector-prune.service": ["prune", "--older-than", "400d", "--env-file", "%d/collector.env"],
     }
+
+
+WITHOUT_NEW_CODE = """
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+# PR_SET_MDWE with PR_MDWE_REFUSE_EXEC_GAIN, which what is executed inherits.
+if libc.prctl(65, *map(ctypes.c_ulong, (1, 0, 0, 0))):
+    sys.exit(ctypes.get_errno())
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+def test_it_serves_where_no_memory_may_become_code(make_collector: Make, empty_store: str) -> None:
+    assert all(lines(service, "MemoryDenyWriteExecute") == ["true"] for service in SERVICES)
+    launcher = [sys.executable, "-c", WITHOUT_NEW_CODE]
+    forbidden = [sys.executable, "-c", "import mmap; mmap.mmap(-1, 4096, prot=7)"]
+    tried = subprocess.run([*launcher, *forbidden], capture_output=True, check=False)
+    if tried.returncode == errno.EINVAL:
+        # Linux before 6.3 cannot; systemd then does it in another way, which is not to be had here.
+        return
+    assert b"PermissionError" in tried.stderr
+    port = free_port()
+    collector = make_collector(COLLECTOR_DATABASE_URL=empty_store, COLLECTOR_METRICS_PORT=str(port)).start(*launcher)
+    assert collector.post(Provider.fields("a")).status == 200
+    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("GET", "/metrics")
+    assert b"collector_accepted_total 1.0" in connection.getresponse().read()
+    connection.close()
+    command = [*launcher, *collector.command("prune", "--older-than", "400d")]
+    assert subprocess.run(command, env=clean_environment(), check=False, timeout=60).returncode == 0
+    assert collector.end() == 0
 
 
 def test_the_port_of_the_socket_is_the_one_init_writes(tmp_path: Path) -> None:
