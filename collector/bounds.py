@@ -25,8 +25,8 @@ def octets_of(row: Mapping[str, Any]) -> int:
 class Room:
     """How much of quarantine is taken, counted on from the last row that was counted.
 
-    Keys are never used twice, so only rows with a higher one are new. That others were deleted is noticed where it
-    matters: when it looks full.
+    Keys are never used twice, so only rows with a higher one are new. Whether others were deleted shows a count of all
+    rows, which is made only when it looks full, or for somebody who wants to know (`taken`).
     """
 
     def __init__(self, rows: int = QUARANTINE_ROWS, octets: int = QUARANTINE_BYTES) -> None:
@@ -37,10 +37,17 @@ class Room:
     def left(self, connection: Connection) -> tuple[int, int]:
         """Say how many rows and bytes may still come."""
         self._count_on(connection)
-        if min(self._difference()) <= 0 and connection.scalar(_ROWS) != self._taken[0]:
+        if min(self._difference()) <= 0:
+            self.taken(connection)
+        return self._difference()
+
+    def taken(self, connection: Connection) -> tuple[int, int]:
+        """Say how many rows and bytes there are, also after others were deleted: only then all are added up again."""
+        self._count_on(connection)
+        if connection.scalar(_ROWS) != self._taken[0]:
             self._taken, self._last = (0, 0), 0
             self._count_on(connection)
-        return self._difference()
+        return self._taken
 
     def _difference(self) -> tuple[int, int]:
         return self._most[0] - self._taken[0], self._most[1] - self._taken[1]

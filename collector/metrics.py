@@ -8,6 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from http import HTTPStatus
 from socketserver import TCPServer, ThreadingMixIn
 from typing import Any
@@ -17,13 +18,14 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import make_wsgi_app
 from prometheus_client.registry import Collector
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from collector import __version__
+from collector.bounds import Room
 from collector.errors import CollectorError
 from collector.pulse import Pulse
-from collector.store import SCHEMA, callbacks, quarantine, reader_engine, sqlite_file
+from collector.store import SCHEMA, callbacks, reader_engine, sqlite_file
 from collector.wire import UNREADABLE
 from collector.writer import COMMIT_BOUNDS, Writer
 
@@ -63,6 +65,7 @@ _GAUGES = {
     "wal_bytes": "Size of SQLite's write-ahead log.",
     "disk_free_bytes": "Space left on the disk of a SQLite store.",
     "quarantine_rows": "Rows in quarantine.",
+    "quarantine_bytes": "Bytes of bodies, headers and URLs in quarantine.",
     "newest_callback_timestamp_seconds": "When the callback stored last was received, in seconds since 1970.",
 }
 
@@ -95,11 +98,12 @@ class Look:
         self._asked.set()
 
     def _run(self) -> None:
+        room = Room()
         while self._asked.wait() and not self._is_closed:
             self._asked.clear()
             try:
                 with self._engine.connect() as connection:
-                    self._found = dict(_of_store(connection))
+                    self._found = dict(_of_store(connection, room))
             except (SQLAlchemyError, CollectorError):
                 # A figure that is not there is better than one that is no longer true.
                 self._found = {}
@@ -107,8 +111,10 @@ class Look:
         self._engine.dispose()
 
 
-def _of_store(connection: Connection) -> Iterator[tuple[str, float]]:
-    yield "quarantine_rows", connection.scalar(select(func.count()).select_from(quarantine)) or 0
+def _of_store(connection: Connection, room: Room) -> Iterator[tuple[str, float]]:
+    rows, octets = room.taken(connection)
+    yield "quarantine_rows", rows
+    yield "quarantine_bytes", octets
     newest = select(callbacks.c.received_at).order_by(callbacks.c.callback_id.desc()).limit(1)
     if (moment := connection.scalar(newest)) is not None:
         yield "newest_callback_timestamp_seconds", moment / 1e6
@@ -209,6 +215,14 @@ class _Server(ThreadingMixIn, WSGIServer):
 
 
 class _Silent(WSGIRequestHandler):
+    # Whoever says nothing for so long is hung up on: each holds a thread and a descriptor.
+    timeout = 10
+
+    def handle(self) -> None:
+        """Answer one request; who is silent or gone is nothing to be told of."""
+        with suppress(TimeoutError, ConnectionError):
+            super().handle()
+
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is the base class's
         """Write nothing: a scrape every few seconds is no news."""
 

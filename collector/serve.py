@@ -11,12 +11,13 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from flask import Flask
+from sqlalchemy import Engine
 from waitress.server import create_server
 
 from collector.app import build_app
@@ -76,6 +77,7 @@ def serve(settings: Settings) -> int:
         stack.callback(engine.dispose)
         initialise(engine)
         oldest = accept_peppers(engine, checks_of(settings))
+        begin_new_log(engine)
         pulse = Pulse(name_of(settings), now)
         notify = Notify(*service_manager())
         writer = Writer(engine, pulse, died=_end_process, alive=notify.alive, is_there=is_there)
@@ -83,18 +85,45 @@ def serve(settings: Settings) -> int:
         def trouble() -> str:
             return writer.trouble() or ("" if has_space(settings.database_url) else "space")
 
+        # Before any thread is started, because each inherits it.
+        settle_on_one_core(_own_port(settings) or os.getpid())
         if settings.metrics_port is not None:
             from collector.metrics import Scrape, watch
 
             figures = Scrape(pulse, writer, trouble, url=settings.database_url, started_at=now())
             stack.callback(watch(settings.metrics_port, figures).close)
-        # Before the threads that take requests, because each inherits it.
-        settle_on_one_core(settings.port or os.getpid())
         server = listen(build_app(Door(settings, oldest), writer, pulse, trouble), settings, pulse)
         writer.start()
         _run(server, writer, notify)
     log.info("ended", extra={"because": "the store failed" if writer.is_dead else "it was asked to"})
     return 1 if writer.is_dead else 0
+
+
+def begin_new_log(engine: Engine) -> None:
+    """Fold SQLite's log into the store, flushed, so that the next commit begins a new one at its front.
+
+    A server that ended at an error of the disk leaves a log whose last flush failed, and any other process that has the
+    store open keeps it in use: what was committed behind it could go with it in a power cut. A reader within a
+    transaction holds this up; then the log goes on, and we say so.
+
+    Raises
+    ------
+    CollectorError
+        If the disk reports an error again.
+    """
+    if engine.dialect.name != "sqlite":
+        return
+    with closing(engine.raw_connection()) as connection:
+        try:
+            # Not within a transaction, so on the driver's own connection; it waits for others as each of them does.
+            is_busy, _, _ = connection.cursor().execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
+            why = "SQLITE_BUSY" if is_busy else ""
+        except engine.dialect.loaded_dbapi.Error as error:
+            why = str(getattr(error, "sqlite_errorname", type(error).__name__))
+    if why.startswith("SQLITE_IOERR"):
+        raise CollectorError(f"the store's log cannot be folded back into it ({why}): look at the disk")
+    if why:
+        log.warning("log_not_folded", extra={"why": why})
 
 
 def settle_on_one_core(number: int) -> None:

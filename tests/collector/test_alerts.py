@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from collector.bounds import QUARANTINE_BYTES, QUARANTINE_ROWS
 from collector.metrics import REASONS
 from tests.collector.conftest import CollectorProcess, Provider
 from tests.collector.test_metrics import Watched
@@ -82,6 +83,13 @@ def test_an_alert_fires_when_it_should_and_only_then(name: str, tmp_path: Path) 
 def test_every_alert_was_recorded_firing_and_silent() -> None:
     assert sorted(recorded()) == sorted(rules())
     assert all(cases["fires"] and cases["silent"] for cases in recorded().values())
+
+
+def test_the_alert_of_a_nearly_full_quarantine_tells_its_real_bounds() -> None:
+    rule = rules()["CollectorQuarantineNearFull"]
+    bounds = dict(re.findall(r"collector_quarantine_(\w+) > 0\.8 \* (\d+)", rule["expr"]))
+    assert bounds == {"rows": str(QUARANTINE_ROWS), "bytes": str(QUARANTINE_BYTES)}
+    assert f"at {QUARANTINE_ROWS} rows or {QUARANTINE_BYTES >> 20} MB" in rule["annotations"]["summary"]
 
 
 @pytest.mark.parametrize("name", sorted(rules()))

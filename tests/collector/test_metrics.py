@@ -5,17 +5,19 @@ import itertools
 import re
 import socket
 import sqlite3
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from wsgiref.simple_server import demo_app, make_server
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from collector import __version__
+from collector import __version__, metrics
 from collector.metrics import REASONS
 from collector.store import SCHEMA
 from tests.collector.conftest import NUMBER, PATH, PEPPER, TOKEN, CollectorProcess, Provider
@@ -43,6 +45,7 @@ NAMES = {
     "collector_wal_bytes",
     "collector_disk_free_bytes",
     "collector_quarantine_rows",
+    "collector_quarantine_bytes",
     "collector_newest_callback_timestamp_seconds",
     "collector_info",
 }
@@ -106,6 +109,8 @@ def test_every_figure_is_there_and_true(watched: Watched) -> None:
     assert {reason for reason, value in reasons.items() if value} == {"nonce_reused", "signature"}
     assert figures["collector_quarantined_total", (("reason", "no_session"),)] == 1
     assert figures["collector_info", (("database", "sqlite"), ("schema", SCHEMA), ("version", __version__))] == 1
+    (octets,) = collector.rows("SELECT sum(length(body) + length(headers) + length(url)) FROM quarantine")
+    assert plain(figures, "quarantine_bytes") == octets[0] > 500
     assert plain(figures, "oldest_waiting_seconds") == 0
     assert 0 <= plain(figures, "commit_age_seconds") < 60
     assert plain(figures, "store_bytes") == collector.store.stat().st_size
@@ -179,6 +184,34 @@ def test_it_answers_while_every_thread_that_takes_callbacks_waits(watched: Watch
         holder.execute("ROLLBACK")
         assert {future.result().status for future in waiting} <= {200, 503}
     assert plain(watched.until(lambda found: plain(found, "ready") == 1), "oldest_waiting_seconds") == 0
+
+
+def test_who_connects_and_says_nothing_is_hung_up_on_in_silence(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert metrics._Silent.timeout == 10
+    monkeypatch.setattr(metrics._Silent, "timeout", 0.2)
+    with make_server("127.0.0.1", 0, demo_app, metrics._Server, metrics._Silent) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        for said in (b"", b"GET /metrics HTTP/1.1\r\nHost: half"):
+            with socket.create_connection(("127.0.0.1", server.server_port), timeout=30) as connection:
+                connection.sendall(said)
+                assert connection.recv(1) == b""
+        server.shutdown()
+        thread.join()
+    assert capfd.readouterr().err == ""
+
+
+def test_what_was_deleted_from_quarantine_is_no_longer_counted(watched: Watched) -> None:
+    for name in ("x", "longer"):
+        watched.collector.post({name: "y"})
+    both = watched.until(lambda found: found.get(("collector_quarantine_rows", ())) == 2)
+    with closing(sqlite3.connect(watched.collector.store)) as connection, connection:
+        connection.execute("DELETE FROM quarantine WHERE quarantine_id = 1")
+    one = watched.until(lambda found: found.get(("collector_quarantine_rows", ())) == 1)
+    (octets,) = watched.collector.rows("SELECT length(body) + length(headers) + length(url) FROM quarantine")
+    assert plain(one, "quarantine_bytes") == octets[0] < plain(both, "quarantine_bytes")
 
 
 def test_what_the_store_knows_is_left_out_when_the_store_cannot_be_read(watched: Watched) -> None:

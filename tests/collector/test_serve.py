@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 import json
-import os
 import signal
 import socket
 import sqlite3
@@ -263,45 +262,3 @@ def test_the_settings_of_the_server_are_those_that_were_measured() -> None:
     }
     assert kept.items() <= LIMITS.items()
     assert 16 <= LIMITS["threads"] <= 32
-
-
-def cores_of(process: int) -> set[frozenset[int]]:
-    """Give the sets of cores on which the threads of a process may run."""
-    return {frozenset(os.sched_getaffinity(int(task.name))) for task in Path(f"/proc/{process}/task").iterdir()}
-
-
-def test_all_threads_stay_on_one_core_and_neighbouring_ports_take_different_ones(
-    make_collector: Callable[..., CollectorProcess],
-) -> None:
-    ours = os.sched_getaffinity(0)
-    running = make_collector().start()
-    if len(ours) < 2 or len(ours) < (os.cpu_count() or 1):
-        # Whoever runs the tests has chosen cores, and is left to know better.
-        assert cores_of(running.process.pid) == {frozenset(ours)}
-        return
-    running.post(Provider.fields())
-    threads = cores_of(running.process.pid)
-    assert len(threads) == 1
-    assert len(next(iter(threads))) == 1
-    first, second = (chosen(f"serve.settle_on_one_core({port})") for port in (8000, 8001))
-    assert len(first) == len(second) == 1
-    assert first != second
-
-
-def test_who_chose_cores_for_the_collector_is_left_to_know_better() -> None:
-    given = os.sched_getaffinity(0)
-    assert chosen(f"os.cpu_count = lambda: {len(given) + 1}; serve.settle_on_one_core(0)") == given
-
-
-def test_who_forbids_the_choice_of_a_core_is_served_on_all() -> None:
-    forbid = "def no(*_): raise PermissionError\nos.sched_setaffinity = no\nserve.settle_on_one_core(1)"
-    assert chosen(forbid) == os.sched_getaffinity(0)
-
-
-def chosen(code: str) -> set[int]:
-    """Run this in a process of its own, and give the cores it may use afterwards."""
-    words = f"import os\nfrom collector import serve\n{code}\nprint(sorted(os.sched_getaffinity(0)))"
-    done = subprocess.run(
-        [sys.executable, "-c", words], capture_output=True, text=True, check=True, timeout=60, env=clean_environment()
-    )
-    return set(json.loads(done.stdout))
