@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import Connection
 
 from collector import pulse, serve, store
+from collector.errors import CollectorError
 from collector.items import Outcome, Verification
 from collector.ledger import Ledger
 from collector.pulse import Counts
@@ -64,8 +65,11 @@ def test_a_nonce_sent_to_two_collectors_with_two_contents_is_bound_to_one(
         winner = contents[statuses.index(200)]
         again = [functools.partial(deliver, one, winner, nonce) for one in pair]
         assert both_at_once(*again) == [200, 200]
-    assert rows("SELECT count(*), min(arrivals), max(arrivals) FROM nonces") == [(40, 3, 3)]
-    assert rows("SELECT count(*) FROM callbacks") == [(120,)]
+    # Each arrival is counted and stored once. Two retries that meet two collectors in one microsecond are one arrival.
+    ((nonces, most, arrivals),) = rows("SELECT count(*), max(arrivals), sum(arrivals)::bigint FROM nonces")
+    assert (nonces, most) == (40, 3)
+    assert arrivals > 110
+    assert rows("SELECT count(*) FROM callbacks") == [(arrivals,)]
     assert rows("SELECT count(*) FROM quarantine WHERE reason = 'nonce_reused'") == [(40,)]
 
 
@@ -135,20 +139,25 @@ def test_many_who_make_the_store_at_once_make_one_and_agree_on_its_oldest_pepper
         rows("CREATE SCHEMA public")
         meet = threading.Barrier(6)
 
-        def make(number: int, meet: threading.Barrier = meet) -> str:
+        def make(number: int, meet: threading.Barrier = meet) -> str | None:
             engine = store.writer_engine(database)
             try:
                 meet.wait(10)
                 store.initialise(engine)
-                # Each knows a first pepper of its own beside the common one: only one of them may be first.
+                # Each has another one for its first: only one of them can be right, and the others are told.
                 return store.accept_peppers(
                     engine, {f"pepper-{n}": f"{n}" for n in (*range(number, 6), *range(number))}
                 )
+            except CollectorError as refused:
+                assert "not in the order in which this store met its peppers" in str(refused)  # noqa: PT017
+                return None
             finally:
                 engine.dispose()
 
         with ThreadPoolExecutor(6) as pool:
-            oldest = set(pool.map(make, range(6)))
+            told = list(pool.map(make, range(6)))
+        assert told.count(None) == 5
+        oldest = {one for one in told if one is not None}
         assert [tuple(oldest)] == rows("SELECT key_id FROM peppers ORDER BY pepper_id LIMIT 1")
         assert rows("SELECT version_num FROM alembic_version") == [(store.SCHEMA,)]
 
