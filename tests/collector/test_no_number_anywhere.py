@@ -53,6 +53,8 @@ def test_no_file_and_no_stream_of_a_run_holds_a_number_a_token_or_a_nonce(
             (("erase",), NUMBER.encode()),
             (("erase", "--yes"), NUMBER.encode()),
             (("prune", "--older-than", "1h", "--quarantine-older-than", "1h"), b""),
+            (("restore", str(copies / "early.db"), "--verify"), b""),
+            (("move", "--to", f"sqlite:///{collector.folder / 'moved.db'}"), b""),
             (("quarantine", "list"), b""),
         ])
     }  # fmt: skip
