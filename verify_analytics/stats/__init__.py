@@ -6,6 +6,7 @@ reached) is NaN.
 """
 
 from .association import ChiSquared, Stratified, equal_proportions, mantel_haenszel, two_proportions_p
+from .clustered import ClusteredInterval, Clusters, cluster_wilson, clusters_of
 from .counts import mean_interval, poisson_exact
 from .exact import clopper_pearson, jeffreys
 from .incidence import (
@@ -26,6 +27,8 @@ from .waiting import conditional_incidence, restricted_mean_interval
 __all__ = [
     "Band",
     "ChiSquared",
+    "ClusteredInterval",
+    "Clusters",
     "CumulativeIncidence",
     "Detectable",
     "Difference",
@@ -38,6 +41,8 @@ __all__ = [
     "benjamini_hochberg",
     "beta_binomial_shrinkage",
     "clopper_pearson",
+    "cluster_wilson",
+    "clusters_of",
     "conditional_incidence",
     "cumulative_incidence",
     "detectable_difference",
