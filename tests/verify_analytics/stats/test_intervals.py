@@ -88,9 +88,9 @@ def test_no_arrival_and_nothing_but_arrivals_are_no_certainty() -> None:
     assert high == pytest.approx(Z2 / (np.array([4, 4, 3, 3]) + Z2))
     everybody = stats.cumulative_incidence([5, 5, 5], [1, 1, 1])
     assert [number[0] for number in stats.incidence_interval_at(everybody, 5)] == pytest.approx([1, 3 / (3 + Z2), 1])
-    # Of a hundred, ninety-nine leave unseen: the last one proves little.
-    thin = stats.cumulative_incidence([1, 2], [0, 1], weights=[99, 1])
-    assert stats.incidence_interval_at(thin, 2).low[0] == pytest.approx(1 / (1 + Z2))
+    # Of a thousand half arrive, all but one of the others leave unseen, and that one arrives: it proves little of them.
+    thin = stats.cumulative_incidence([1, 5, 6], [1, 0, 1], weights=[500, 499, 1])
+    assert stats.incidence_interval_at(thin, 6).low[0] == pytest.approx(1 - 0.5 * Z2 / (1 + Z2))
 
 
 def test_where_nobody_was_watched_there_is_no_interval() -> None:
