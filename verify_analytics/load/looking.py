@@ -3,6 +3,7 @@
 Phone numbers where none belongs, times of which nobody said the zone, and columns of which nothing can be read.
 """
 
+import re
 from typing import Any
 
 import duckdb
@@ -61,10 +62,9 @@ def _counts(read: Reading) -> dict[str, str]:
         wanted[f"naive {name}"] = f'count(*) FILTER ("_naive_{name}")'
     if not read.is_text:
         return wanted
-    # Of a value that nobody understood only its form is shown: it could be anything.
-    form = f"regexp_replace(regexp_replace({raw}, '[0-9]', '9', 'g'), '[A-Za-z]', 'x', 'g')"
-    wanted[f"form {name}"] = f"min({form}) FILTER ({value} IS NULL)"
-    if read.column.kind == "text" and name != RECIPIENT:
+    if read.column.kind != "text":
+        wanted[f"odd {name}"] = f"min({raw}) FILTER ({value} IS NULL)"
+    elif name != RECIPIENT:
         condition = number_condition(raw, only_with_plus=name in _IDS)
         if name == "number_block":
             # Digits are what it is made of; with its last four ones it would have a plus, or be longer than any block.
@@ -86,9 +86,18 @@ def _refuse(read: Reading, seen: dict[str, Any], column: str, *, has_zone: bool)
             'say timezone="UTC", or where the clock hung, such as timezone="Europe/Berlin"'
         )
     if read.column.kind != "text" and seen[f"there {name}"] and not seen[f"read {name}"]:
-        form = seen.get(f"form {name}")
-        like = f" (their form: {form[:_LONGEST_FORM]!r})" if form else ""
+        odd = seen.get(f"odd {name}")
+        like = f" (their form: {_form(odd)!r})" if odd else ""
         raise SchemaError(
             f"{column} holds nothing that can be read{like}; a moment is written as 2026-10-29T00:00:00Z or as an "
             "epoch, a whole number in digits"
         )
+
+
+def _form(value: str) -> str:
+    """Show how a value that nobody understood is written, and not what it says: it could be anything.
+
+    >>> _form("10/22/2026 2:05 pm")
+    '99/99/9999 9:99 xx'
+    """
+    return re.sub(r"[^\W\d_]", "x", re.sub(r"\d", "9", value[:_LONGEST_FORM]))

@@ -170,6 +170,7 @@ def _with_reasons(
 ) -> duckdb.DuckDBPyRelation:
     """Say of each row why it is left out, null where it is kept, and give moments as timestamps."""
     bad = {r.column.name for r in readings if r.column.kind != "text"}
+    names = {column.name for column in shape}
     cases: list[str] = []
     for column in shape:
         if column.nullable or column.name in MADE:
@@ -178,7 +179,9 @@ def _with_reasons(
             cases.append(f"WHEN \"_bad_{column.name}\" THEN '{column.name} cannot be read'")
         cases.append(f"WHEN {value_name(column)} IS NULL THEN 'no {column.name}'")
     judged = made.project(f"*, CASE {' '.join(cases)} ELSE NULL END AS _first_why")
-    same = ", ".join(value_name(c) for c in shape if c.name not in {"country", "number_block", "proof", "extra"})
+    # A digest says all that a provider said, and an arrival when it was said.
+    whole = [c for c in shape if c.name in {"arrival_id", "received_at", "digest"}] if "digest" in names else shape
+    same = ", ".join(value_name(c) for c in whole)
     rest = ", ".join(value_name(c) for c in shape if c.name in {"country", "number_block", "proof"}) or "1"
     again = f"row_number() OVER (PARTITION BY _first_why IS NULL, {same} ORDER BY {rest}) > 1"
     why = f"CASE WHEN _first_why IS NULL AND {again} THEN '{REPEATED}' ELSE _first_why END AS _why"

@@ -116,7 +116,8 @@ def _cleaned(source: str) -> str:
     """Take blanks off the ends, and read what stands for nothing as nothing."""
     trimmed = f"trim(CAST({source} AS VARCHAR), '{_BLANKS}')"
     nothing = ", ".join(f"'{word}'" for word in ("", *MISSING))
-    return f"CASE WHEN {trimmed} NOT IN ({nothing}) THEN {trimmed} END"
+    # A long IN would become a join.
+    return f"list_filter([{trimmed}], lambda text: NOT list_contains([{nothing}], text))[1]"
 
 
 def _text(column: Column, held: str) -> str:
