@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from verify_analytics.errors import ArgumentError, SchemaError, near_name
-from verify_analytics.load.numbers import HOW_TO_HASH
+from verify_analytics.load.phones import HOW_TO_HASH
 from verify_analytics.model.columns import Column
 
 PLIVO = {

@@ -11,7 +11,7 @@ from typing import Any
 import narwhals as nw
 
 from verify_analytics.errors import ArgumentError
-from verify_analytics.load.numbers import looks_like_a_number
+from verify_analytics.load.phones import looks_like_a_number
 from verify_analytics.model.columns import CALLBACKS
 from verify_analytics.model.finish import attempts
 from verify_analytics.model.frames import Frame, is_true, opened

@@ -13,11 +13,11 @@ import duckdb
 
 from verify_analytics.errors import ArgumentError, SchemaError
 from verify_analytics.load.asked import DEFAULTS, MADE, RECIPIENT, Asked, asked
-from verify_analytics.load.connection import keep
-from verify_analytics.load.looking import look
-from verify_analytics.load.numbers import bare, key_expression
+from verify_analytics.load.connection import forget, keep
+from verify_analytics.load.looking import flags, look
+from verify_analytics.load.phones import key_expression
 from verify_analytics.load.reading import Reading, reading, value_name
-from verify_analytics.load.tables import Table, table_of
+from verify_analytics.load.tables import table_of
 from verify_analytics.model.columns import MICROSECONDS, Column
 
 REPEATED = "the same row once more"
@@ -96,13 +96,16 @@ def mapped(
             if (theirs := found.theirs.get(column.name)) is not None
         ]
         read = _read(source, readings)
-        rows_seen = look(read, readings, found, what=opened.what, has_zone=zone is not None)
         made = _with_reasons(_with_made(read, readings, shape, table, pepper), readings, shape)
+        # Worked out once, whatever it is: a relation over a stream can be read only once.
         rows = keep(made)
-        _compare(rows, rows_seen, opened)
-        _unique(rows, shape, opened.what)
-        values = _unread_values(rows, readings)
-        return Mapped(rows, found, shape, opened.unreadable_lines(), values, opened.back)
+        try:
+            look(rows, readings, found, what=opened.what, has_zone=zone is not None)
+            _unique(rows, shape, opened.what)
+        except SchemaError:
+            forget(rows)
+            raise
+        return Mapped(rows, found, shape, opened.unreadable_lines(), _unread_values(rows, readings), opened.back)
 
 
 def _zone(timezone: str | None) -> str | None:
@@ -121,8 +124,7 @@ def _read(source: duckdb.DuckDBPyRelation, readings: list[Reading]) -> duckdb.Du
     parts = [f'{r.parts} AS "_parts_{r.column.name}"' for r in readings if r.parts]
     apart = raw.project(", ".join(["*", *parts]))
     values = [f"{r.value} AS {value_name(r.column)}" for r in readings]
-    naive = [f'{r.naive} AS "_naive_{r.column.name}"' for r in readings if r.naive]
-    return apart.project(", ".join([*(f'"_raw_{r.column.name}"' for r in readings), *values, *naive]))
+    return apart.project(", ".join(["*", *values]))
 
 
 def _with_made(
@@ -141,14 +143,10 @@ def _with_made(
             made.append(f"'{DEFAULTS[table][column.name]}' AS {name}")
         else:
             made.append(f"CAST(NULL AS {'VARCHAR' if column.kind == 'text' else 'BIGINT'}) AS {name}")
-    # From here on the number itself is gone; only whether one was there, and could not be read.
-    bad = [
-        f'("_raw_{r.column.name}" IS NOT NULL AND {_unread(r)}) AS "_bad_{r.column.name}"'
-        for r in readings
-        if r.column.kind != "text" or r.column.name == RECIPIENT
-    ]
+    # From here on the number itself is gone.
     values = [value_name(r.column) for r in readings if r.column.name != RECIPIENT]
-    relation = read.project(", ".join([*values, *made, *bad]))
+    flagged = [f'({expression}) AS "{flag}"' for r in readings for flag, expression in flags(r).items()]
+    relation = read.project(", ".join([*values, *made, *flagged]))
     names = {column.name for column in shape}
     if "digest" in names and "digest" not in there:
         parts = [f"CAST({value_name(c)} AS VARCHAR)" for c in shape if c.name in _CONTENT]
@@ -159,12 +157,6 @@ def _with_made(
     return relation
 
 
-def _unread(read: Reading) -> str:
-    if read.column.name == RECIPIENT:
-        return f"NOT regexp_full_match({bare(f'_raw_{RECIPIENT}')}, '[0-9]+')"
-    return f"{value_name(read.column)} IS NULL"
-
-
 def _with_reasons(
     made: duckdb.DuckDBPyRelation, readings: list[Reading], shape: tuple[Column, ...]
 ) -> duckdb.DuckDBPyRelation:
@@ -173,7 +165,7 @@ def _with_reasons(
     names = {column.name for column in shape}
     cases: list[str] = []
     for column in shape:
-        if column.nullable or column.name in MADE:
+        if column.nullable:
             continue
         if column.name in bad:
             cases.append(f"WHEN \"_bad_{column.name}\" THEN '{column.name} cannot be read'")
@@ -192,17 +184,8 @@ def _with_reasons(
             columns += [f'make_timestamptz({us}) AS "{column.name}"', f'{us} AS "{MICROSECONDS[column.name]}"']
         else:
             columns.append(f'"{column.name}"')
-    flags = [f'"_bad_{r.column.name}"' for r in readings if r.column.kind != "text" or r.column.name == RECIPIENT]
-    return judged.project(", ".join([*columns, *flags, why]))
-
-
-def _compare(rows: duckdb.DuckDBPyRelation, seen: int, opened: Table) -> None:
-    [(count,)] = rows.aggregate("count(*)").fetchall()
-    if count != seen:
-        raise SchemaError(
-            f"{opened.what} gave {seen} rows at first and {count} when read again: it can be read only once, "
-            "or it is being written; put it into a table or a file that rests"
-        )
+    flagged = [f'"{flag}"' for r in readings for flag in flags(r)]
+    return judged.project(", ".join([*columns, *flagged, why]))
 
 
 def _unique(rows: duckdb.DuckDBPyRelation, shape: tuple[Column, ...], what: str) -> None:

@@ -7,6 +7,7 @@ read; whether something was there that could not be read is told beside it.
 from typing import NamedTuple
 
 from verify_analytics.errors import SchemaError
+from verify_analytics.load.zones import local_spans
 from verify_analytics.model.columns import Column
 
 # Besides the empty text: how programs write that there is nothing. Never "NA", which is Namibia.
@@ -28,8 +29,6 @@ _WRITTEN = (
 )
 _EPOCH = r"([0-9]{10}|[0-9]{13}|[0-9]{16}|[0-9]{19})(?:[.]([0-9]{1,9}))?"
 _PARTS = ("day", "clock", "fraction", "utc", "sign", "hours", "minutes", "whole", "decimals")
-# How far a clock has ever been put back or forward at once, in minutes.
-_SHIFTS = (30, 60, 120)
 
 
 class Reading(NamedTuple):
@@ -194,15 +193,6 @@ def _in_zone(local: str, zone: str | None) -> str:
         return "CAST(NULL AS BIGINT)"
     if zone == "UTC":
         return local
-
-    def clock(us: str) -> str:
-        return f"epoch_us(timezone('{zone}', make_timestamptz({us})))"
-
-    def moment(us: str) -> str:
-        return f"epoch_us(timezone('{zone}', make_timestamp({us})))"
-
-    shifts = [sign * minutes * 60_000_000 for minutes in _SHIFTS for sign in (-1, 1)]
-    told_again = " OR ".join(f"{clock(f'(u + {shift})')} = m" for shift in shifts)
-    # The local time and the moment it stands for travel through lists, as names for what is used several times.
-    only = f"list_filter([{moment('m')}], lambda u: {clock('u')} = m AND NOT ({told_again}))[1]"
-    return f"list_transform([{local}], lambda m: {only})[1]"
+    spans = " ".join(f"WHEN m >= {begin} AND m < {end} THEN m - ({offset})" for begin, end, offset in local_spans(zone))
+    # The time travels through a list, as a name for what is used many times.
+    return f"list_transform([{local}], lambda m: CASE {spans} END)[1]"

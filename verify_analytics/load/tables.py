@@ -1,5 +1,6 @@
 """Which table did the analyst give? A file or a frame, opened for DuckDB, with the way back to the engine it is of."""
 
+from collections import Counter
 from collections.abc import Callable
 from glob import escape
 from pathlib import Path
@@ -92,7 +93,8 @@ def _delimited(where: str | Path, table: str) -> Table:
         return f"c{opened.names.index(name)}"
 
     def read(wanted: tuple[str, ...]) -> tuple[duckdb.DuckDBPyRelation, dict[str, str]]:
-        twice = [name for name in wanted if opened.names.count(name) > 1]
+        times = Counter(opened.names)
+        twice = [name for name in wanted if times[name] > 1]
         if twice:
             raise SchemaError(f"{what}: column {twice[0]!r} is there twice; rename one of them")
         return opened.relation, dict.fromkeys(wanted, "VARCHAR")
