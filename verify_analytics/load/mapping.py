@@ -164,7 +164,8 @@ def _with_reasons(
     bad = {r.column.name for r in readings if r.column.kind != "text"}
     names = {column.name for column in shape}
     cases: list[str] = []
-    for column in shape:
+    # What is made of the others is missing where they are, and they say why.
+    for column in sorted(shape, key=lambda each: each.name in MADE):
         if column.nullable:
             continue
         if column.name in bad:

@@ -72,9 +72,10 @@ def table_of(where: Any, table: str) -> Table:
         frame = nw.from_native(where)
     except TypeError:
         raise ArgumentError(f"{type(where).__name__} is no dataframe and no file; {_TAKEN}") from None
-    except ValueError as error:
-        # Narwhals' own words for a pandas frame that has a name twice.
-        raise SchemaError(f"{table}: {str(error).splitlines()[0]}") from None
+    except ValueError:
+        # A pandas frame may have a name twice, and nobody could say which of the two is meant.
+        [(twice, _)] = Counter(str(name) for name in where.columns).most_common(1)
+        raise SchemaError(f"{table}: column {twice!r} is there twice; rename one of them") from None
     if frame.implementation.is_pandas():
         return _pandas(where, table)
     if frame.implementation.is_polars():
@@ -123,8 +124,6 @@ def _pandas(frame: Any, table: str) -> Table:
 
         columns = {}
         for name in wanted:
-            if not isinstance(frame[name], pd.Series):
-                raise SchemaError(f"{table}: column {name!r} is there twice; rename one of them")
             try:
                 columns[name] = pa.array(frame[name], from_pandas=True)
             except (pa.ArrowException, TypeError, ValueError):
