@@ -93,7 +93,7 @@ def with_months(frame: Frame, *, started: str) -> Frame:
     """
     at = nw.col(started)
     seen = frame.select(started).with_columns(_all=nw.lit(0)).group_by("_all")
-    span = collected(seen.agg(at.min().alias("first"), at.max().alias("last")))
+    span = collected(seen.agg(nw.col(started).min().alias("first"), nw.col(started).max().alias("last")))
     first, last = (from_us(int(span[name].iloc[0])) if len(span) else from_us(0) for name in ("first", "last"))
     chain = nw.lit(_month(first), dtype=nw.Int64)
     for month in range(_month(first) + 1, _month(last) + 1):

@@ -23,7 +23,8 @@ from .periods import DAY_US, MINUTE_US, from_us
 # As many characters of a block as tell area codes apart, and few enough that prefixes stay few: "+1212".
 PREFIX = 6
 # Calling codes whose mobile numbers have area codes: North America, and those that libphonenumber calls geographical
-# (phonenumbers.phonenumberutil; Indonesia, of whose prefixes few are, is left out). Elsewhere the zone of a mobile number is a guess.
+# (phonenumbers.phonenumberutil; Indonesia, of whose prefixes few are, is left out). Elsewhere the zone of a mobile
+# number would be a guess.
 AREAS = ("1", "52", "54", "55", "86")
 QUARTER_US = 15 * MINUTE_US
 
