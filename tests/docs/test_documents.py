@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from verify_analytics.errors import DoubtfulWarning
+from verify_analytics.errors import DoubtfulWarning, LeftOutNotice
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "data").rglob("*.md")])
@@ -59,6 +59,8 @@ def test_the_python_of(document: Path, workplace: Path) -> None:
         warnings.simplefilter("error")
         # A doubt about the data is what a reader would see too, and no fault of the document.
         warnings.simplefilter("ignore", DoubtfulWarning)
+        # So is what was left out, where the document asked for that.
+        warnings.simplefilter("ignore", LeftOutNotice)
         for text in blocks(document, "python"):
             exec(compile(text, named(document), "exec"), namespace)
 
