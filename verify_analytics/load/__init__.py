@@ -5,21 +5,26 @@
 take the same place and find what was kept beside the callbacks. What is left out on the way is said, and counted.
 """
 
+from __future__ import annotations
+
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+import duckdb
 
 from verify_analytics.errors import ArgumentError, LeftOutNotice
 from verify_analytics.load import exclusions, files, frames, leftout, stores
 from verify_analytics.load.asked import PLIVO
-from verify_analytics.load.connection import connection, keep
+from verify_analytics.load.connection import connection, forget, keep
 from verify_analytics.load.exclusions import Exclusions
 from verify_analytics.load.mapping import Mapped, mapped
 from verify_analytics.load.places import Place, place_of
 from verify_analytics.model.columns import CALLBACKS, PULSE, VERIFICATIONS, Column
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "PLIVO",
@@ -94,6 +99,7 @@ def callbacks(
     made, mapping = _loaded(where, "callbacks", CALLBACKS, columns=columns, timezone=timezone, pepper=pepper)
     counts = None if exclude is None else leftout.excluded(made, _checked(exclude))
     _say(leftout.sentence("callbacks", mapping, counts, exclude))
+    _let_go(made, mapping)
     return made if exclude is None else exclusions.kept(made, exclude)
 
 
@@ -127,7 +133,10 @@ def left_out(
         As for `callbacks`.
     """
     made, mapping = _loaded(where, "callbacks", CALLBACKS, columns=columns, timezone=timezone, pepper=pepper)
-    return leftout.counted(made, None if exclude is None else _checked(exclude), mapping)
+    counts = leftout.counted(made, None if exclude is None else _checked(exclude), mapping)
+    if mapping is not None:
+        forget(mapping.rows)
+    return counts
 
 
 def verifications(where: Any, *, columns: Columns = None, timezone: str | None = None) -> Any | None:
@@ -164,6 +173,7 @@ def verifications(where: Any, *, columns: Columns = None, timezone: str | None =
     """
     made, mapping = _loaded(where, "verifications", VERIFICATIONS, columns=columns, timezone=timezone)
     _say(leftout.sentence("verifications", mapping, None, None))
+    _let_go(made, mapping)
     return made
 
 
@@ -198,6 +208,7 @@ def pulse(where: Any, *, columns: Columns = None, timezone: str | None = None) -
     """
     made, mapping = _loaded(where, "pulse", PULSE, columns=columns, timezone=timezone)
     _say(leftout.sentence("pulse", mapping, None, None))
+    _let_go(made, mapping)
     return made
 
 
@@ -240,6 +251,12 @@ def _checked(exclude: Any) -> Exclusions:
     if not isinstance(exclude, Exclusions):
         raise ArgumentError("exclude= takes load.Exclusions(recipients=[…], periods=[…])")
     return exclude
+
+
+def _let_go(made: Any, mapping: Mapped | None) -> None:
+    """Drop what was read, unless what was given out stands on it."""
+    if mapping is not None and not isinstance(made, duckdb.DuckDBPyRelation):
+        forget(mapping.rows)
 
 
 def _say(sentence: str) -> None:

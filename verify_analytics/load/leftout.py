@@ -1,13 +1,17 @@
 """What was left out, and why? A small frame whose rows add up to all there was, and the sentence that loading says."""
 
-from typing import Any, NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import narwhals as nw
-import pandas as pd
 
 from verify_analytics.load.exclusions import KEPT, Exclusions, judged
 from verify_analytics.load.mapping import Mapped
 from verify_analytics.model.frames import Frame, opened
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 UNREADABLE_LINE = "line that is no row of the table"
 COLUMNS = ("what", "reason", "callbacks", "attempts", "sessions")
@@ -40,6 +44,8 @@ def counted(callbacks: Any, exclude: Exclusions | None, mapping: Mapped | None) 
     pandas.DataFrame
         The columns `COLUMNS`. One row per reason, one for what is kept and one for all.
     """
+    import pandas as pd
+
     rows: list[tuple[Any, ...]] = []
     if mapping is not None:
         rows += [("left out", reason, *count) for reason, count in unread(mapping).items()]

@@ -82,12 +82,12 @@ def mapped(
         opened = table_of(where, table)
         finally_.callback(opened.close)
         found = asked(columns, opened.names, shape, table=table, what=opened.what, has_pepper=pepper is not None)
-        source, kinds = opened.read(tuple(dict.fromkeys(found.theirs.values())))
+        source, there = opened.read(tuple(dict.fromkeys(found.theirs.values())))
         readings = [
             reading(
                 column,
-                f'"{opened.place(theirs)}"',
-                kinds[theirs],
+                _quoted(there[theirs].name),
+                there[theirs].kind,
                 theirs=theirs,
                 zone=zone,
                 what=opened.what,
@@ -98,7 +98,10 @@ def mapped(
         read = _read(source, readings)
         made = _with_reasons(_with_made(read, readings, shape, table, pepper), readings, shape)
         # Worked out once, whatever it is: a relation over a stream can be read only once.
-        rows = keep(made)
+        try:
+            rows = keep(made)
+        except duckdb.Error as error:
+            raise SchemaError(f"{opened.what} cannot be read: {str(error).splitlines()[0]}") from None
         try:
             look(rows, readings, found, what=opened.what, has_zone=zone is not None)
             _unique(rows, shape, opened.what)
@@ -106,6 +109,10 @@ def mapped(
             forget(rows)
             raise
         return Mapped(rows, found, shape, opened.unreadable_lines(), _unread_values(rows, readings), opened.back)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _zone(timezone: str | None) -> str | None:

@@ -10,12 +10,20 @@ import duckdb
 import narwhals as nw
 
 from verify_analytics.errors import ArgumentError, SchemaError
-from verify_analytics.load import delimited
+from verify_analytics.load import delimited, places
 from verify_analytics.load.connection import connection
-from verify_analytics.load.places import Place, place_of
 
 _TAKEN = "columns= is for a CSV or Parquet file, or a frame of pandas, Polars or DuckDB"
-Read = Callable[[tuple[str, ...]], tuple[duckdb.DuckDBPyRelation, dict[str, str]]]
+
+
+class Place(NamedTuple):
+    """What a relation calls a column, and the type it has there."""
+
+    name: str
+    kind: str
+
+
+Opened = tuple[duckdb.DuckDBPyRelation, dict[str, Place]]
 
 
 class Table(NamedTuple):
@@ -28,9 +36,7 @@ class Table(NamedTuple):
     names
         Its columns.
     read
-        Gives some of its columns as a relation, and the type of each.
-    place
-        Says what the relation calls a column.
+        Gives some of its columns as a relation, and where each of them is in it.
     back
         Brings a relation into the engine that the table is of.
     unreadable_lines
@@ -41,9 +47,8 @@ class Table(NamedTuple):
 
     what: str
     names: tuple[str, ...]
-    read: Read
+    read: Callable[[tuple[str, ...]], Opened]
     back: Callable[[duckdb.DuckDBPyRelation], Any]
-    place: Callable[[str], str] = str
     unreadable_lines: Callable[[], int] = int
     close: Callable[[], None] = int  # type: ignore[assignment]
 
@@ -58,13 +63,13 @@ def table_of(where: Any, table: str) -> Table:
     SchemaError
         If it cannot be read, or names a column twice.
     """
-    kind = place_of(where)
-    if kind is Place.CSV:
+    kind = places.place_of(where)
+    if kind is places.Place.CSV:
         return _delimited(where, table)
-    if kind is Place.PARQUET:
+    if kind is places.Place.PARQUET:
         what = f"{table} in {str(where)!r}"
         return _relation(connection().read_parquet(escape(str(where)), hive_partitioning=False), what)
-    if kind is not Place.FRAME:
+    if kind is not places.Place.FRAME:
         raise ArgumentError(f"{_TAKEN}; a store and an archive have our own names already")
     if isinstance(where, duckdb.DuckDBPyRelation):
         return _relation(where, table)
@@ -90,24 +95,19 @@ def _delimited(where: str | Path, table: str) -> Table:
     opened = delimited.opened(where)
     what = f"{table} in {str(where)!r}"
 
-    def place(name: str) -> str:
-        return f"c{opened.names.index(name)}"
-
-    def read(wanted: tuple[str, ...]) -> tuple[duckdb.DuckDBPyRelation, dict[str, str]]:
+    def read(wanted: tuple[str, ...]) -> Opened:
         times = Counter(opened.names)
         twice = [name for name in wanted if times[name] > 1]
         if twice:
             raise SchemaError(f"{what}: column {twice[0]!r} is there twice; rename one of them")
-        return opened.relation, dict.fromkeys(wanted, "VARCHAR")
+        return opened.relation, {name: Place(f"c{opened.names.index(name)}", "VARCHAR") for name in wanted}
 
-    return Table(what, opened.names, read, _as_it_is, place, opened.unreadable_lines, opened.forget)
+    return Table(what, opened.names, read, _as_it_is, opened.unreadable_lines, opened.forget)
 
 
 def _relation(relation: duckdb.DuckDBPyRelation, what: str) -> Table:
-    kinds = {name: str(kind) for name, kind in zip(relation.columns, relation.types, strict=True)}
-    return Table(
-        what, tuple(relation.columns), lambda wanted: (relation, {name: kinds[name] for name in wanted}), _as_it_is
-    )
+    there = {name: Place(name, str(kind)) for name, kind in zip(relation.columns, relation.types, strict=True)}
+    return Table(what, tuple(there), lambda _: (relation, there), _as_it_is)
 
 
 def _as_it_is(relation: duckdb.DuckDBPyRelation) -> Any:
@@ -117,15 +117,16 @@ def _as_it_is(relation: duckdb.DuckDBPyRelation) -> Any:
 def _pandas(frame: Any, table: str) -> Table:
     import pandas as pd
 
+    named = {str(name): name for name in frame.columns}
     arrow_types = any(isinstance(dtype, pd.ArrowDtype) for dtype in frame.dtypes)
 
-    def read(wanted: tuple[str, ...]) -> tuple[duckdb.DuckDBPyRelation, dict[str, str]]:
+    def read(wanted: tuple[str, ...]) -> Opened:
         import pyarrow as pa
 
         columns = {}
         for name in wanted:
             try:
-                columns[name] = pa.array(frame[name], from_pandas=True)
+                columns[name] = pa.array(frame[named[name]], from_pandas=True)
             except (pa.ArrowException, TypeError, ValueError):
                 raise SchemaError(
                     f"{table}: column {name!r} holds values of several types; make them all texts, "
@@ -137,13 +138,13 @@ def _pandas(frame: Any, table: str) -> Table:
         made = relation.to_arrow_table()
         return made.to_pandas(types_mapper=pd.ArrowDtype) if arrow_types else made.to_pandas()
 
-    return Table(table, tuple(str(name) for name in frame.columns), read, back)
+    return Table(table, tuple(named), read, back)
 
 
 def _polars(frame: Any, table: str) -> Table:
     lazy = isinstance(frame, nw.LazyFrame)
 
-    def read(wanted: tuple[str, ...]) -> tuple[duckdb.DuckDBPyRelation, dict[str, str]]:
+    def read(wanted: tuple[str, ...]) -> Opened:
         some = frame.select(*wanted)
         # Texts must be read to be understood: here a lazy frame is collected, once.
         made = (some.collect() if lazy else some).to_arrow()
@@ -158,7 +159,7 @@ def _polars(frame: Any, table: str) -> Table:
     return Table(table, tuple(frame.collect_schema().names()), read, back)
 
 
-def _registered(columns: dict[str, Any]) -> tuple[duckdb.DuckDBPyRelation, dict[str, str]]:
+def _registered(columns: dict[str, Any]) -> Opened:
     """Bring columns of Arrow into DuckDB; what holds nothing has no type, and moments have microseconds."""
     import pyarrow as pa
 
@@ -169,6 +170,7 @@ def _registered(columns: dict[str, Any]) -> tuple[duckdb.DuckDBPyRelation, dict[
             return column.cast(pa.timestamp("us", column.type.tz), safe=False)
         return column
 
-    made = {name: plain(column) for name, column in columns.items()}
-    relation = connection().from_arrow(pa.table(made))
-    return relation, {name: str(kind) for name, kind in zip(relation.columns, relation.types, strict=True)}
+    # By its place: two names that differ only in capitals are one in DuckDB.
+    relation = connection().from_arrow(pa.table({f"c{n}": plain(column) for n, column in enumerate(columns.values())}))
+    kinds = [str(kind) for kind in relation.types]
+    return relation, {name: Place(f"c{n}", kinds[n]) for n, name in enumerate(columns)}

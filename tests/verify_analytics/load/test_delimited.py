@@ -100,3 +100,13 @@ def test_reports_may_be_in_other_words(tmp_path: Path, rows_of: Any) -> None:
         LeftOutNotice, match=r"verifications: left out 1 rows \(no session_id\), 1 rows \(the same row once"
     ):
         assert [row["session_id"] for row in rows_of(load.verifications(file, columns=columns))] == ["s1"]
+
+
+def test_a_file_that_was_cut_off_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv.gz"
+    rows = "".join(f"s{n * 7919 % 100_003},2026-09-01T12:00:{n % 60:02}Z,{n * 104729 % 9973}\n" for n in range(50_000))
+    whole = gzip.compress(f"id,t,code\n{rows}".encode())
+    file.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(SchemaError, match=r"a\.csv\.gz' cannot be read: ") as refused:
+        load.callbacks(file, columns=COLUMNS)
+    assert "\n" not in str(refused.value)

@@ -79,7 +79,7 @@ def test_the_parts_add_up_on_the_sample_and_the_model_agrees_on_what_began_when(
     told = load.left_out(callbacks, exclude=exclude)
     grains = ["callbacks", "attempts", "sessions"]
     parts = told[told["what"] != "all"][grains].sum()
-    assert (told.set_index("what").loc["left out", grains] > 0).all(axis=None)
+    assert told[told["what"] == "left out"][grains].to_numpy().min() > 0
     assert parts.to_dict() == told[told["what"] == "all"][grains].iloc[0].to_dict()
     attempts = rows_of(model.attempts(callbacks, as_of="2026-10-30T00:00Z"))
     span = [pd.Timestamp(moment).value // 1000 for moment in (begin, end)]

@@ -1,5 +1,6 @@
 """A table in the analyst's own words: the same rows whatever it is kept in, and nothing guessed."""
 
+import warnings
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -12,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from verify_analytics import load, model
-from verify_analytics.errors import ArgumentError, SchemaError
+from verify_analytics.errors import ArgumentError, LeftOutNotice, SchemaError
 
 # As an export has it: other names, capitals and blanks, texts for everything, gaps.
 OURS = {"session_id": "id", "received_at": "seen", "attempt_id": "sending", "channel": "road", "channel_status": "said"}
@@ -284,3 +285,36 @@ def test_what_was_refused_is_not_kept(quick: Any) -> None:
         with pytest.raises(SchemaError):
             load.callbacks(quick.make(pa.Table.from_pylist([dict(row)])), columns={name: name for name in row})
     assert tables() == before
+
+
+def test_nothing_is_left_behind_of_a_frame_that_went_back_or_of_counting(quick: Any) -> None:
+    def tables() -> int:
+        return len(load.connection().sql("SELECT table_name FROM duckdb_tables()").fetchall())
+
+    before = tables()
+    load.callbacks(quick.make(table()), columns=OURS)
+    load.left_out(load.connection().from_arrow(table()), columns=OURS)
+    assert tables() == before
+    load.callbacks(load.connection().from_arrow(table()), columns=OURS)
+    assert tables() == before + 1
+
+
+def test_names_may_be_odd(engine: Any, rows_of: Any) -> None:
+    given = engine.make(table(head=('the "id"', "seen at", "a,b", "ROAD", "said")))
+    columns = {"session_id": 'the "id"', "received_at": "seen at", "attempt_id": "a,b", "channel": "ROAD"}
+    columns["channel_status"] = "said"
+    told = rows_of(load.callbacks(given, columns=columns), "received_us")
+    assert [(row["session_id"], row["attempt_id"], row["channel"]) for row in told[:2]] == [("s1", "a1", "sms")] * 2
+
+
+def test_names_may_differ_in_capitals_or_be_numbers(rows_of: Any, tmp_path: Path) -> None:
+    head = ("id", "ID", "sending", "road", "said")
+    for given in (table(head=head).to_pandas(), pl.from_arrow(table(head=head)), csv(tmp_path / "a.csv", head=head)):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", LeftOutNotice)
+            told = rows_of(load.callbacks(given, columns={"session_id": "id", "received_at": "ID"}), "received_us")
+        assert [row["session_id"] for row in told] == ["s1", "s1", "s2", "s2", "s3"]
+    by_place = pd.DataFrame(ROWS)
+    columns = {"session_id": "0", "received_at": "1", "attempt_id": "2", "channel": "3", "channel_status": "4"}
+    told = rows_of(load.callbacks(by_place, columns=columns), "received_us")
+    assert [row["session_id"] for row in told] == ["s1", "s1", "s2", "s2", "s3"]
