@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from verify_analytics.errors import ArgumentError, SchemaError, near_name
-from verify_analytics.load.phones import HOW_TO_HASH
+from verify_analytics.load.phones import HOW_TO_HASH, masked
 from verify_analytics.model.columns import Column
 
 PLIVO = {
@@ -140,7 +140,7 @@ def _checked(
         raise ArgumentError(f"columns=: {unknown[0]!r} is no name of ours; {near_name(str(unknown[0]), known)}")
     for ours, theirs in columns.items():
         if theirs not in there:
-            raise SchemaError(f"{what}: no column {theirs!r}, asked for as {ours}; {near_name(str(theirs), there)}")
+            raise SchemaError(f"{what}: no column {theirs!r}, asked for as {ours}; {_near(str(theirs), there)}")
     moments = {column.name for column in shape if column.kind == "moment"}
     first: dict[str, str] = {}
     for ours, theirs in columns.items():
@@ -168,7 +168,15 @@ def _require(
     name = missing[0]
     near = PRESETS[preset][name] if preset else name
     why = f": {_WHY[name]}" if name in _WHY else ""
+    or_preset = ', or take columns="plivo"' if preset is None and PLIVO["session_id"] in there else ""
     raise SchemaError(
-        f"{what}: nothing says {name}{why}. Say it with columns={{{name!r}: 'your name'}}; "
-        f"of your names {near_name(near, there)}"
+        f"{what}: nothing says {name}{why}. Say it with columns={{{name!r}: 'your name'}}{or_preset}; "
+        f"of your names {_near(near, there)}"
     )
+
+
+def _near(name: str, there: Collection[str]) -> str:
+    """Name what is there. In a file whose first line is a row, names are values, and may be somebody's number."""
+    shown = [masked(each) for each in there]
+    first_line = "" if shown == list(there) else "; is the first line of your table the names of its columns?"
+    return near_name(name, shown) + first_line

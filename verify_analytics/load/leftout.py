@@ -8,6 +8,7 @@ import narwhals as nw
 
 from verify_analytics.load.exclusions import KEPT, Exclusions, judged
 from verify_analytics.load.mapping import Mapped
+from verify_analytics.load.phones import masked
 from verify_analytics.model.frames import Frame, opened
 
 if TYPE_CHECKING:
@@ -147,4 +148,4 @@ def sentence(what: str, mapping: Mapped | None, counts: dict[int, Count] | None,
 
 def _named(names: tuple[str, ...]) -> str:
     more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    return ", ".join(names[:_MOST_NAMES]) + more
+    return ", ".join(masked(name) for name in names[:_MOST_NAMES]) + more

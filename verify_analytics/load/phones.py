@@ -37,6 +37,15 @@ def looks_like_a_number(text: str) -> bool:
     return re.fullmatch(_DIGITS, bare) is not None or re.search(_PLUSSED, text) is not None
 
 
+def masked(text: str) -> str:
+    """Write ``#`` for each digit of what looks like a phone number: the names of columns are, in a file without them.
+
+    >>> masked("+1 415 555 0123"), masked("Recipient2")
+    ('+# ### ### ####', 'Recipient2')
+    """
+    return re.sub(r"\d", "#", text) if looks_like_a_number(text) else text
+
+
 def number_condition(column: str, *, only_with_plus: bool = False) -> str:
     """Write the same as a condition on a column of texts.
 

@@ -89,6 +89,8 @@ def test_a_file_with_our_own_names_needs_no_mapping_and_finds_its_siblings(tmp_p
     assert len(rows_of(load.verifications(file))) == 1
     with pytest.raises(SchemaError, match=r"nothing says session_id: .*did you mean 'session'"):
         load.callbacks(written(tmp_path / "other.csv", "session,received_at\ns1,2026-09-01T12:00Z\n"))
+    with pytest.raises(SchemaError, match=r'nothing says received_at.*, or take columns="plivo"'):
+        load.callbacks(written(tmp_path / "theirs.csv", "SessionUUID,Channel\ns1,sms\n"))
 
 
 def test_reports_may_be_in_other_words(tmp_path: Path, rows_of: Any) -> None:

@@ -1,19 +1,16 @@
 """A table in the analyst's own words: the same rows whatever it is kept in, and nothing guessed."""
 
-import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pandas as pd
-import polars as pl
 import pyarrow as pa
 import pytest
 
 from verify_analytics import load, model
-from verify_analytics.errors import ArgumentError, LeftOutNotice, SchemaError
+from verify_analytics.errors import ArgumentError, SchemaError
 
 # As an export has it: other names, capitals and blanks, texts for everything, gaps.
 OURS = {"session_id": "id", "received_at": "seen", "attempt_id": "sending", "channel": "road", "channel_status": "said"}
@@ -238,83 +235,3 @@ def test_a_pandas_column_of_several_types_is_asked_about() -> None:
     frame["said"] = pd.Series(["sent", 451.0, None, "sent", "sent"], dtype=object)
     with pytest.raises(SchemaError, match="column 'said' holds values of several types"):
         load.callbacks(frame, columns=OURS)
-
-
-def test_a_relation_of_another_connection_stays_there(rows_of: Any) -> None:
-    with duckdb.connect() as own:
-        own.execute("SET TimeZone = 'America/New_York'")
-        loaded = load.callbacks(own.from_arrow(table()), columns=OURS)
-        expected = load.callbacks(pl.from_arrow(table()), columns=OURS)
-        assert rows_of(loaded, "received_us") == rows_of(expected, "received_us")
-        assert own.sql("SELECT table_name FROM duckdb_tables()").fetchall() == []
-
-
-def test_a_relation_that_can_be_read_only_once_is_read_once(rows_of: Any) -> None:
-    stream = pa.RecordBatchReader.from_batches(table().schema, table().to_batches())
-    loaded = load.callbacks(load.connection().from_arrow(stream), columns=OURS)
-    assert len(rows_of(loaded)) == 5
-    assert len(rows_of(loaded)) == 5
-
-
-def test_a_parquet_file_may_have_other_words(tmp_path: Path, rows_of: Any) -> None:
-    import pyarrow.parquet as pq
-
-    file = tmp_path / "calls[1].parquet"
-    pq.write_table(table(), file)
-    expected = rows_of(load.callbacks(pl.from_arrow(table()), columns=OURS), "received_us")
-    assert rows_of(load.callbacks(file, columns=OURS), "received_us") == expected
-
-
-def test_a_store_has_our_words_already(store: Any, rows: Any) -> None:
-    where = store(rows)
-    with pytest.raises(ArgumentError, match="a store and an archive have our own names already"):
-        load.callbacks(where, columns=OURS)
-    with pytest.raises(ArgumentError, match="timezone= and pepper= are for a table in your own words"):
-        load.callbacks(where, timezone="UTC")
-    with pytest.raises(ArgumentError, match="pyarrow frames cannot be mapped"):
-        load.callbacks(table(), columns=OURS)
-
-
-def test_what_was_refused_is_not_kept(quick: Any) -> None:
-    def tables() -> list[Any]:
-        return load.connection().sql("SELECT table_name FROM duckdb_tables() ORDER BY 1").fetchall()
-
-    before = tables()
-    for odd in ({"channel_status": "+1 415 555 0123"}, {"received_at": "2026-09-01 12:00"}):
-        row: Mapping[str, str] = {"session_id": "s1", "received_at": "2026-09-01T12:00Z", **odd}
-        with pytest.raises(SchemaError):
-            load.callbacks(quick.make(pa.Table.from_pylist([dict(row)])), columns={name: name for name in row})
-    assert tables() == before
-
-
-def test_nothing_is_left_behind_of_a_frame_that_went_back_or_of_counting(quick: Any) -> None:
-    def tables() -> int:
-        return len(load.connection().sql("SELECT table_name FROM duckdb_tables()").fetchall())
-
-    before = tables()
-    load.callbacks(quick.make(table()), columns=OURS)
-    load.left_out(load.connection().from_arrow(table()), columns=OURS)
-    assert tables() == before
-    load.callbacks(load.connection().from_arrow(table()), columns=OURS)
-    assert tables() == before + 1
-
-
-def test_names_may_be_odd(engine: Any, rows_of: Any) -> None:
-    given = engine.make(table(head=('the "id"', "seen at", "a,b", "ROAD", "said")))
-    columns = {"session_id": 'the "id"', "received_at": "seen at", "attempt_id": "a,b", "channel": "ROAD"}
-    columns["channel_status"] = "said"
-    told = rows_of(load.callbacks(given, columns=columns), "received_us")
-    assert [(row["session_id"], row["attempt_id"], row["channel"]) for row in told[:2]] == [("s1", "a1", "sms")] * 2
-
-
-def test_names_may_differ_in_capitals_or_be_numbers(rows_of: Any, tmp_path: Path) -> None:
-    head = ("id", "ID", "sending", "road", "said")
-    for given in (table(head=head).to_pandas(), pl.from_arrow(table(head=head)), csv(tmp_path / "a.csv", head=head)):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", LeftOutNotice)
-            told = rows_of(load.callbacks(given, columns={"session_id": "id", "received_at": "ID"}), "received_us")
-        assert [row["session_id"] for row in told] == ["s1", "s1", "s2", "s2", "s3"]
-    by_place = pd.DataFrame(ROWS)
-    columns = {"session_id": "0", "received_at": "1", "attempt_id": "2", "channel": "3", "channel_status": "4"}
-    told = rows_of(load.callbacks(by_place, columns=columns), "received_us")
-    assert [row["session_id"] for row in told] == ["s1", "s1", "s2", "s2", "s3"]

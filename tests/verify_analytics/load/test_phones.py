@@ -50,16 +50,24 @@ def test_what_looks_like_a_number_is_told_alike_in_both_forms(text: str, expecte
     assert found is expected
 
 
-@pytest.mark.parametrize("number", NUMBERS)
+COLUMNS = ("recipient_key", "channel", "channel_status", "error_code", "country", "number_block")
+
+
 @pytest.mark.parametrize(
-    "column", ["recipient_key", "channel", "channel_status", "error_code", "country", "number_block"]
+    ("column", "number"), [*((c, f"+{NUMBER}") for c in COLUMNS), *(("recipient_key", n) for n in NUMBERS)]
 )
 def test_a_column_that_holds_numbers_is_refused_without_repeating_them(column: str, number: str, quick: Any) -> None:
-    if column == "number_block" and number == NUMBER:
-        number += "0"  # Digits alone are what a block is made of; longer than any of them it is a number.
     with pytest.raises(SchemaError, match=r"looks like phone numbers .1 of 2 rows.*recipient.*pepper=") as refused:
         load.callbacks(frame(quick, {column: "4"}, {column: number}), columns=as_they_are(column))
     assert "5550123" not in str(refused.value)
+
+
+def test_a_block_is_digits_and_has_lost_its_last_four(quick: Any, rows_of: Any) -> None:
+    whole = "4479" + "46" * 4
+    given = frame(quick, {"number_block": whole[:-4]}, {"session_id": "s2", "number_block": "1415555"})
+    assert len(rows_of(load.callbacks(given, columns=as_they_are("number_block")))) == 2
+    with pytest.raises(SchemaError, match=r"looks like phone numbers .1 of 2 rows"):
+        load.callbacks(frame(quick, {"number_block": whole}, {}), columns=as_they_are("number_block"))
 
 
 def test_ids_may_be_the_digits_of_a_database_but_no_number_with_its_plus(quick: Any, rows_of: Any) -> None:
@@ -117,3 +125,15 @@ def test_a_pepper_that_could_be_guessed_or_has_nothing_to_hash_is_refused(quick:
     keyed = frame(quick, {"To": NUMBER, "Key": "k:1"})
     with pytest.raises(ArgumentError, match="which of them is the key"):
         load.callbacks(keyed, columns=both, pepper=PEPPER)
+
+
+def test_a_file_without_a_first_line_of_names_does_not_give_its_first_row_away(tmp_path: Any, rows_of: Any) -> None:
+    file = tmp_path / "calls.csv"
+    file.write_text(f"s1,2026-09-01T12:00:00Z,+{NUMBER}\ns2,2026-09-01T12:01:00Z,+{NUMBER}\n")
+    for columns in (as_they_are(), "plivo", None):
+        with pytest.raises(SchemaError, match="is the first line of your table the names of its columns") as refused:
+            load.callbacks(file, columns=columns)
+        assert "5550123" not in str(refused.value)
+    with pytest.warns(UserWarning, match=r"columns that were not asked for \(\+#{11}\)") as said:
+        load.callbacks(file, columns={"session_id": "s1", "received_at": "2026-09-01T12:00:00Z"})
+    assert "5550123" not in str(said[0].message)
