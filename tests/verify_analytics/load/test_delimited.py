@@ -10,7 +10,7 @@ from verify_analytics import load
 from verify_analytics.errors import LeftOutNotice, SchemaError
 
 COLUMNS = {"session_id": "id", "received_at": "t", "error_code": "code"}
-LINES = ["id,t,code", "007,2026-09-01T12:00Z,000", "s2,2026-09-01T12:01Z,0451", 's3,2026-09-01T12:02Z,"4,""5"']
+LINES = ["id,t, code ", "007,2026-09-01T12:00Z,000", "s2,2026-09-01T12:01Z,0451", 's3,2026-09-01T12:02Z,"4,""5"']
 
 
 def written(file: Path, text: str | bytes) -> Path:

@@ -103,3 +103,20 @@ def test_names_may_differ_in_capitals_or_be_numbers(rows_of: Any, tmp_path: Any)
     columns = {"session_id": "0", "received_at": "1", "attempt_id": "2"}
     told = rows_of(load.callbacks(by_place, columns=columns), "received_us")
     assert [row["session_id"] for row in told] == ["s1", "s1", "s2"]
+
+
+@pytest.mark.parametrize("types", [None, pd.ArrowDtype])
+def test_a_pandas_frame_keeps_its_kind_of_types(types: Any) -> None:
+    loaded = load.callbacks(table().to_pandas(types_mapper=types), columns=OURS)
+    arrow = {name for name, dtype in loaded.dtypes.items() if isinstance(dtype, pd.ArrowDtype)}
+    # Integers are Arrow's in either; texts and moments are what they were.
+    assert {"received_us", "requested_us", "attempt_sequence"} <= arrow
+    assert ("session_id" in arrow, "received_at" in arrow) == (types is not None, types is not None)
+
+
+def test_a_name_of_arrivals_that_names_several_is_refused(quick: Any) -> None:
+    columns = {"session_id": "id", "received_at": "seen", "arrival_id": "sending"}
+    with pytest.raises(SchemaError, match="2 rows have only 1 different arrival_id; it names one arrival each"):
+        load.callbacks(quick.make(table().slice(0, 2)), columns=columns)
+    with pytest.warns(LeftOutNotice, match="left out 1 rows .no arrival_id."):
+        load.callbacks(quick.make(table().slice(1, 2)), columns=columns)
