@@ -5,12 +5,14 @@ the start: from the first one without a report to the next one with one.
 """
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from tests.verify_analytics.conftest import ENGINES, START, Engine, callback, rows_of
 from verify_analytics import model
 from verify_analytics.errors import SchemaError
 from verify_analytics.simulate.spells import Begun, speech
@@ -62,7 +64,7 @@ def sessions_of(blocks: Iterable[Block]) -> list[Told]:
     return found
 
 
-def received(callback: Any, told: Iterable[Told], source: str) -> tuple[list[Row], list[Row]]:
+def received(told: Iterable[Told], source: str) -> tuple[list[Row], list[Row]]:
     """Give callbacks, and the application's reports, of sessions that one source reported."""
     rows, reports = list[Row](), list[Row]()
     for n, one in enumerate(told):
@@ -101,6 +103,8 @@ LONG = {
     "not reports that come in one go afterwards": ((LOUD, QUIET._replace(told="late"), LOUD), []),
     "not if half of them come afterwards": ((LOUD, QUIET._replace(told="every other late"), LOUD), []),
     "although a third of them comes afterwards": ((LOUD, QUIET._replace(told="every third late"), LOUD), [(30, 90)]),
+    "although the source began late": ((Block(60, 30, "never"), LOUD, QUIET, LOUD), [(90, 150)]),
+    "although the source ended early": ((LOUD, QUIET, LOUD, Block(60, 30, "never")), [(30, 90)]),
     "two of them": ((LOUD, QUIET, LOUD, QUIET, LOUD), [(30, 90), (120, 180)]),
     "not before the first report": ((QUIET, LOUD), []),
     "not after the last report": ((LOUD, QUIET), []),
@@ -111,9 +115,9 @@ LONG = {
 
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("why", LONG)
-def test_a_silence_is_long(why: str, source: str, callback: Any, quick: Any, after: Any, us: Any, rows_of: Any) -> None:
+def test_a_silence_is_long(why: str, source: str, quick: Any, after: Any, us: Any) -> None:
     blocks, silent = LONG[why]
-    rows, reports = received(callback, sessions_of(blocks), source)
+    rows, reports = received(sessions_of(blocks), source)
     attempts = model.attempts(
         quick.callbacks(rows), as_of=after(10**6), verifications=quick.verifications(reports) if reports else None
     )
@@ -123,10 +127,8 @@ def test_a_silence_is_long(why: str, source: str, callback: Any, quick: Any, aft
     ] == [(source, us(60 * begin), us(60 * end)) for begin, end in silent]
 
 
-def test_a_silence_is_listed_with_what_tells_it_from_nobody_having_verified(
-    engine: Any, callback: Any, after: Any, us: Any, rows_of: Any
-) -> None:
-    rows, reports = received(callback, sessions_of((LOUD, QUIET, LOUD)), "app")
+def test_a_silence_is_listed_with_what_tells_it_from_nobody_having_verified(engine: Any, after: Any, us: Any) -> None:
+    rows, reports = received(sessions_of((LOUD, QUIET, LOUD)), "app")
     # Two of the silent hour's sessions were not delivered; the provider says of three sessions that they were verified.
     rows = [row | {"channel_status": "sent"} if row["attempt_id"] in {"a030", "a031"} else row for row in rows]
     rows += [
@@ -148,22 +150,18 @@ def test_a_silence_is_listed_with_what_tells_it_from_nobody_having_verified(
     ]
 
 
-def test_the_list_has_the_declared_columns_whether_or_not_it_has_rows(
-    engine: Any, callback: Any, after: Any, kinds: Any
-) -> None:
+def test_the_list_has_the_declared_columns_whether_or_not_it_has_rows(engine: Any, after: Any, kinds: Any) -> None:
     for blocks, kept in (((LOUD, QUIET, LOUD), True), ((Block(1),), False)):
-        rows, reports = received(callback, sessions_of(blocks), "app")
+        rows, reports = received(sessions_of(blocks), "app")
         told = engine.verifications(reports) if kept else None
         attempts = model.attempts(engine.callbacks(rows), as_of=after(10**6), verifications=told)
         assert kinds(model.silences(attempts)) == {column.name: column.kind for column in model.SILENCES}
 
 
-def test_attempts_that_were_filtered_still_know_of_the_silence(
-    callback: Any, quick: Any, after: Any, rows_of: Any
-) -> None:
+def test_attempts_that_were_filtered_still_know_of_the_silence(quick: Any, after: Any) -> None:
     import polars as pl
 
-    rows, reports = received(callback, sessions_of((LOUD, QUIET, LOUD)), "app")
+    rows, reports = received(sessions_of((LOUD, QUIET, LOUD)), "app")
     attempts = model.attempts(quick.callbacks(rows), as_of=after(10**6), verifications=quick.verifications(reports))
     some = attempts.filter(pl.col("session_id").is_in(["s001", "s030", "s070"]))
     assert [row["sessions"] for row in rows_of(model.silences(some))] == [1]
@@ -175,7 +173,7 @@ def test_attempts_that_were_filtered_still_know_of_the_silence(
 
 
 # The silence lasts from 1800 s up to 5400 s; a session waits 600 s from its last attempt.
-WAITING = {
+WAITING: dict[str, tuple[list[float], bool]] = {
     "until a microsecond before the silence": ([1199.999999], True),
     "until the silence began": ([1200], False),
     "into it with a later attempt alone": ([900, 1200], False),
@@ -186,10 +184,8 @@ WAITING = {
 }
 
 
-def test_a_session_whose_waiting_meets_a_long_silence_is_not_observable(
-    engine: Any, callback: Any, after: Any, rows_of: Any
-) -> None:
-    rows, reports = received(callback, sessions_of((LOUD, QUIET, LOUD)), "app")
+def test_a_session_whose_waiting_meets_a_long_silence_is_not_observable(engine: Any, after: Any) -> None:
+    rows, reports = received(sessions_of((LOUD, QUIET, LOUD)), "app")
     for why, (starts, _) in WAITING.items():
         rows += [
             callback(at + 2, "sent", session_id=why, attempt_id=f"{why} {n}", attempt_sequence=n, requested_at=at)
@@ -200,10 +196,8 @@ def test_a_session_whose_waiting_meets_a_long_silence_is_not_observable(
     assert {why: read[why] for why in WAITING} == {why: observable for why, (_, observable) in WAITING.items()}
 
 
-def test_a_verified_session_in_a_silence_is_not_observable_either(
-    callback: Any, quick: Any, after: Any, rows_of: Any
-) -> None:
-    rows, reports = received(callback, sessions_of((LOUD, QUIET, LOUD)), "app")
+def test_a_verified_session_in_a_silence_is_not_observable_either(quick: Any, after: Any) -> None:
+    rows, reports = received(sessions_of((LOUD, QUIET, LOUD)), "app")
     # Of one session of the silent hour the report came in the end: judged by its outcome, it would stay alone.
     reports.append({"session_id": "s040", "verified_at": 3100, "received_at": 5410})
     attempts = model.attempts(quick.callbacks(rows), as_of=after(10**6), verifications=quick.verifications(reports))
@@ -211,9 +205,9 @@ def test_a_verified_session_in_a_silence_is_not_observable_either(
     assert (row["outcome"], row["observable_app"]) == ("verified", False)
 
 
-def test_each_source_is_judged_by_itself(callback: Any, quick: Any, after: Any, rows_of: Any) -> None:
-    by_app, reports = received(callback, sessions_of((LOUD, QUIET, LOUD)), "app")
-    by_callback, _ = received(callback, sessions_of((LOUD, Block(60, 120), LOUD)), "callback")
+def test_each_source_is_judged_by_itself(quick: Any, after: Any) -> None:
+    by_app, reports = received(sessions_of((LOUD, QUIET, LOUD)), "app")
+    by_callback, _ = received(sessions_of((LOUD, Block(60, 120), LOUD)), "callback")
     assert {row["attempt_id"] for row in by_app} == {row["attempt_id"] for row in by_callback}
     attempts = model.attempts(
         quick.callbacks(by_callback), as_of=after(10**6), verifications=quick.verifications(reports)
@@ -223,9 +217,9 @@ def test_each_source_is_judged_by_itself(callback: Any, quick: Any, after: Any, 
     assert [(row["source"], row["verified_by_other"]) for row in rows_of(model.silences(attempts))] == [("app", 30)]
 
 
-def test_a_silence_that_is_not_over_is_no_silence_yet(callback: Any, quick: Any, after: Any, rows_of: Any) -> None:
+def test_a_silence_that_is_not_over_is_no_silence_yet(quick: Any, after: Any) -> None:
     """Seen from inside of it, its sessions began after the last report: not observable for that reason."""
-    rows, reports = received(callback, sessions_of((LOUD, QUIET, LOUD)), "app")
+    rows, reports = received(sessions_of((LOUD, QUIET, LOUD)), "app")
     for seconds, listed in ((5419, 0), (5420, 1)):
         attempts = model.attempts(
             quick.callbacks(rows), as_of=after(seconds), verifications=quick.verifications(reports)
@@ -235,10 +229,8 @@ def test_a_silence_that_is_not_over_is_no_silence_yet(callback: Any, quick: Any,
         assert not row["observable_app"]
 
 
-def test_five_sessions_are_observable_whatever_lies_between_their_reports(
-    callback: Any, quick: Any, after: Any, rows_of: Any
-) -> None:
-    rows, reports = received(callback, [Told(86_400 * n, ("delivered",), 86_400 * n + 5) for n in range(6)], "app")
+def test_five_sessions_are_observable_whatever_lies_between_their_reports(quick: Any, after: Any) -> None:
+    rows, reports = received([Told(86_400 * n, ("delivered",), 86_400 * n + 5) for n in range(6)], "app")
     attempts = model.attempts(quick.callbacks(rows), as_of=after(10**6), verifications=quick.verifications(reports))
     observable = [row["observable_app"] for row in rows_of(model.sessions(attempts), "session_id")]
     # The first began before the first report.
@@ -260,9 +252,7 @@ EXAMPLES = {"pandas": 2, "pandas-arrow": 2, "polars": 40, "polars-lazy": 5, "duc
 
 
 @pytest.mark.parametrize("times", [1, pytest.param(20, marks=pytest.mark.full)])
-def test_what_is_observable_equals_what_the_witness_concludes(
-    engine: Any, callback: Any, after: Any, us: Any, rows_of: Any, times: int
-) -> None:
+def test_what_is_observable_equals_what_the_witness_concludes(engine: Any, after: Any, us: Any, times: int) -> None:
     """The witness walks through reports in plain Python; seen from the end, or from a moment in the middle."""
 
     @settings(
@@ -276,7 +266,7 @@ def test_what_is_observable_equals_what_the_witness_concludes(
     @given(blocks=HISTORIES, until=st.sampled_from([10**5, 5420, 4000.5]), source=st.sampled_from(SOURCES))
     def holds(blocks: list[Block], until: float, source: str) -> None:
         told = sessions_of(blocks)
-        rows, reports = received(callback, told, source)
+        rows, reports = received(told, source)
         attempts = model.attempts(
             engine.callbacks(rows), as_of=after(until), verifications=engine.verifications(reports)
         )
@@ -291,6 +281,23 @@ def test_what_is_observable_equals_what_the_witness_concludes(
         assert {row["source"] for row in listed} <= {source}
 
     holds()
+
+
+@settings(max_examples=30, phases=(Phase.explicit, Phase.generate), deadline=None, database=None, derandomize=True)
+@given(blocks=HISTORIES, until=st.sampled_from([5420, 5399, 4000.5, 2000]), source=st.sampled_from(SOURCES))
+def test_an_old_silence_is_the_same_from_a_store_that_has_grown(blocks: list[Block], until: float, source: str) -> None:
+    rows, reports = received(sessions_of(blocks), source)
+    quick, read = Engine("polars", ENGINES["polars"]), []
+    for end in (until, 10**6):
+        attempts = model.attempts(
+            quick.callbacks(row for row in rows if row["received_at"] <= end),
+            as_of=START + timedelta(seconds=until),
+            verifications=quick.verifications(report for report in reports if report["received_at"] <= end),
+        )
+        sessions = model.sessions(attempts)
+        silences = model.silences(attempts)
+        read.append([rows_of(attempts, "key"), rows_of(sessions, "session_id"), rows_of(silences, "from_us")])
+    assert read[0] == read[1]
 
 
 def reached(one: Told, until: float) -> bool:
