@@ -11,13 +11,15 @@ from typing import Any, NamedTuple
 import narwhals as nw
 import numpy as np
 import pandas as pd
-from narwhals.typing import IntoFrame
 from numpy.typing import NDArray
 
-from verify_analytics.errors import ArgumentError, DoubtfulWarning, SchemaError
+from verify_analytics.errors import ArgumentError, DoubtfulWarning
 from verify_analytics.model.frames import Frame
 
-from .by import finished, in_order, key, key_columns
+from .by import OTHERS, finished, in_order, key, key_columns, top_name
+from .engine import collected
+from .periods import LOCAL, OF_MONTHS, with_months
+from .zones import local_us
 
 Ints = NDArray[np.int64]
 
@@ -63,38 +65,6 @@ class Counts:
         return found
 
 
-def opened(frame: IntoFrame, columns: Sequence[str], *, asked_by: str, made_by: str) -> Frame:
-    """Take a dataframe of any engine, and make sure that what will be read is there.
-
-    Raises
-    ------
-    ArgumentError
-        For something that is no dataframe.
-    SchemaError
-        For a dataframe without one of the columns.
-    """
-    try:
-        opened_frame: Frame = nw.from_native(frame)
-    except TypeError as error:
-        raise ArgumentError(
-            f"{asked_by} takes the frame that {made_by} gives (pandas, Polars, DuckDB, …); got {type(frame).__name__}"
-        ) from error
-    there = opened_frame.collect_schema().names()
-    missing = [name for name in columns if name not in there]
-    if missing:
-        raise SchemaError(
-            f"{asked_by} needs the column{'s' * (len(missing) > 1)} {', '.join(missing)}, as {made_by} gives them; "
-            f"there are: {', '.join(there)}"
-        )
-    return opened_frame
-
-
-def collected(frame: Any) -> pd.DataFrame:
-    """Bring a small result over from its engine."""
-    made: pd.DataFrame = (frame.collect() if isinstance(frame, nw.LazyFrame) else frame).to_pandas()
-    return made
-
-
 def count_rows(
     frame: Frame,
     by: Sequence[str],
@@ -103,6 +73,7 @@ def count_rows(
     started: str,
     made: Mapping[str, nw.Expr] | None = None,
     context: Sequence[str] = CONTEXT,
+    top: int | None = None,
 ) -> Counts:
     """Group rows by the split and by some more columns, in the engine, and count them.
 
@@ -120,6 +91,8 @@ def count_rows(
         Columns to compute first, for use in `also`.
     context
         The columns that say from when and how the data are seen; one value each in a frame.
+    top
+        How many groups are kept apart, the largest first, as `checked_by` has it.
 
     Raises
     ------
@@ -127,8 +100,7 @@ def count_rows(
         For a frame that was put together from readings with different `as_of`, patience or window.
     """
     keys = [*(key(name) for name in by), *also]
-    # A constant key, because not every engine groups by nothing.
-    wide = frame.with_columns(_all=nw.lit(0), **(made or {}), **key_columns(by, started=started))
+    wide = with_keys(frame.with_columns(**made) if made else frame, by, started=started, top=top)
     seen = [nw.col(name) for name in context]
     grouped = wide.select("_all", *keys, *seen).group_by("_all", *keys)
     table = collected(
@@ -138,10 +110,32 @@ def count_rows(
             *(nw.col(name).max().alias(f"{name}_max") for name in context),
         )
     )
-    return Counts(table, by, _context(table, context))
+    return Counts(table, by, context_of(table, context))
 
 
-def _context(table: pd.DataFrame, names: Sequence[str]) -> Context:
+def with_keys(frame: Frame, by: Sequence[str], *, started: str, top: int | None = None) -> Frame:
+    """Add the columns to group by, one for each name of the split, and ``_all``, which is 0 everywhere.
+
+    A constant key, because not every engine groups by nothing.
+    """
+    local = local_us(frame, started=started) if any(name in LOCAL for name in by) else None
+    if any(name in OF_MONTHS for name in by):
+        frame = with_months(frame, started=started)
+    keyed = frame.with_columns(_all=nw.lit(0), **key_columns(by, at=nw.col(started), local=local))
+    name = None if top is None else top_name(by)
+    if name is None or top is None:
+        return keyed
+    column = key(name)
+    # In the engine and not among the counts: what is pooled there keeps a session of several groups in one piece.
+    sizes = collected(keyed.select("_all", column).group_by("_all", column).agg(nw.len().alias("rows")))
+    sizes = sizes[sizes[column].notna()].sort_values(["rows", column], ascending=[False, True], kind="stable")
+    kept = [str(value) for value in sizes[column].head(top)]
+    named = nw.col(column).fill_null("")
+    pooled = nw.when(nw.col(column).is_null()).then(nw.col(column)).otherwise(nw.lit(OTHERS))
+    return keyed.with_columns(nw.when(named.is_in(kept)).then(nw.col(column)).otherwise(pooled).alias(column))
+
+
+def context_of(table: pd.DataFrame, names: Sequence[str]) -> Context:
     """Read the one value of each context column; two values mean two readings in one frame."""
     one: dict[str, Any] = {}
     for name in names:

@@ -4,10 +4,12 @@ import narwhals as nw
 import pandas as pd
 from narwhals.typing import IntoFrame
 
-from .by import ATTEMPT_BY, By, checked_by
-from .counting import CONTEXT, Counts, count_rows, opened, warn_if_stale
-from .frames import put_together, rate_rows
-from .outcomes import KNOWN, left_out
+from .by import ATTEMPT_BY, By, checked_by, columns_of
+from .counting import CONTEXT, warn_if_stale
+from .engine import opened
+from .frames import put_together, split_and_total, tally_rows
+from .outcomes import CATEGORIES, KNOWN, category, left_out
+from .tally import Tally, checked_cluster, cluster_columns, tally
 
 # Refused before anything was sent, because of a rule or because of the account, and not because of the network.
 POLICY_CODES = ("451", "452")  # fraud threshold breached, potential SMS pumping
@@ -16,7 +18,12 @@ ACCOUNT_CODES = ("450", "900")  # destination country not enabled, insufficient 
 NEEDED = ("is_attempt", "mature", "outcome", "error_code", "started_us", *CONTEXT)
 
 
-def delivery_rate(attempts: IntoFrame, *, by: By = ()) -> pd.DataFrame:
+POLICY, ACCOUNT = "failed_policy", "failed_account"
+
+
+def delivery_rate(
+    attempts: IntoFrame, *, by: By = (), top: int | None = None, totals: bool = False, cluster: str = "session"
+) -> pd.DataFrame:
     """Say what share of the attempts reached the phone, and how far that share can be trusted.
 
     Of the attempts old enough to be judged, four shares and a split:
@@ -42,16 +49,28 @@ def delivery_rate(attempts: IntoFrame, *, by: By = ()) -> pd.DataFrame:
     attempts
         What ``model.attempts`` gives, of any engine; filter it as you like. Rows that are no attempt are ignored.
     by
-        Up to two of ``channel``, ``role``, ``country``, ``day``, ``hour`` (day and hour in UTC, of the start).
+        Up to two of ``channel``, ``role``, ``country``, ``number_block`` (with `top`); a period of the start in UTC:
+        ``day``, ``week``, ``month``, ``quarter``, ``year``, or a span that divides a day (``"15min"``, ``"6h"``); what
+        repeats: ``hour`` and ``weekday`` (0 is Monday) in UTC, ``local_hour`` and ``local_weekday`` on the recipient's
+        own clock (missing where country and block do not settle it).
+    top
+        How many channels, roles, countries or blocks to keep apart, the largest first; the rest are ``"others"``.
+    totals
+        Whether to add the rows of all groups together, marked ``"all"``.
+    cluster
+        The unit of independence: ``"session"``, or ``"recipient"`` (all sessions of one recipient).
 
     Returns
     -------
     pandas.DataFrame
         The `by` columns (missing text is ``"not known"``), then `measure`, `count`, `n`, `rate`, `low`, `high`,
-        `interval` (``"wilson"``), `design_effect` (NaN: see Notes), `immature`, `unobserved`, `unknown`, `as_of`,
-        `patience_seconds`. In each group known + immature + unobserved + unknown = attempts. `immature` are too young
-        to be judged, whatever is known of them already; `unobserved` waited while the collector was not listening;
-        `unknown` had only statuses that nobody listed. A rate of nothing is NaN.
+        `interval` (``"cluster_wilson"``, or ``"wilson"`` where no design effect could be estimated and it is NaN),
+        `design_effect`, `immature`, `unobserved`, `unknown`, `as_of`, `patience_seconds`; `small` (`n` below 30),
+        `shrunk`, `shrunk_low`, `shrunk_high` (what the rate plausibly is in the light of the other groups, for ranking
+        and small groups: NaN with fewer than three groups), `pooled` (``"others"``, ``"all"`` or empty).
+        In each group known + immature + unobserved + unknown = attempts. `immature` are too young to be judged,
+        whatever is known of them already; `unobserved` waited while the collector was not listening; `unknown` had only
+        statuses that nobody listed. A rate of nothing is NaN.
         One row per group and measure; without `by`, one group, also when there are no attempts.
 
     Raises
@@ -68,51 +87,54 @@ def delivery_rate(attempts: IntoFrame, *, by: By = ()) -> pd.DataFrame:
 
     Notes
     -----
-    The unit is the attempt. Several attempts of one session are alike, which a plain Wilson interval does not know: it
-    is marked by a missing `design_effect` and is somewhat too narrow.
+    The unit is the attempt. Attempts of one session are alike: the interval is widened by the design effect, by how
+    much less they tell than as many sessions would. A plain Wilson interval is marked and somewhat too narrow.
     Channels must not be compared bare: most calls follow a message that failed, so they meet the harder phones. Use
     ``by=["channel", "role"]``. Delivered is what the network claims, not what a person read.
 
     References
     ----------
-    `verify_analytics.stats.wilson` for the interval. The provider's page on delivery reports for ``accepted``.
+    `verify_analytics.stats.cluster_wilson` for the interval. The provider's page on delivery reports for ``accepted``.
     """
     asked_by = "metrics.delivery_rate"
-    names = checked_by(by, ATTEMPT_BY, grain="attempts")
-    columns = dict.fromkeys([*NEEDED, *(name for name in names if name not in ("day", "hour"))])
+    names = checked_by(by, ATTEMPT_BY, grain="attempts", top=top)
+    columns = dict.fromkeys([*NEEDED, *columns_of(names), *cluster_columns(checked_cluster(cluster))])
     frame = opened(attempts, list(columns), asked_by=asked_by, made_by="model.attempts").filter(nw.col("is_attempt"))
-    counts = count_rows(
-        frame,
-        names,
-        ["mature", "outcome", "_reason"],
-        started="started_us",
-        made={"_reason": _reason()},
-    )
-    warn_if_stale(counts.context, asked_by=asked_by)
-    return _finish(counts)
+    counted: list[Tally] = []
+
+    def measured(split: list[str]) -> pd.DataFrame:
+        kept = top if split else None
+        found = tally(frame, split, _category(), _CATEGORIES, started="started_us", cluster=cluster, top=kept)
+        counted.append(found)
+        return _finish(found)
+
+    made = split_and_total(measured, names, totals=totals)
+    warn_if_stale(counted[0].context, asked_by=asked_by)
+    return made
 
 
-def _reason() -> nw.Expr:
-    """Name whose matter an error code is: few names, so that counts stay few."""
-    policy, account = nw.col("error_code").is_in(POLICY_CODES), nw.col("error_code").is_in(ACCOUNT_CODES)
-    of_account = nw.when(account).then(nw.lit("account")).otherwise(nw.lit("other"))
-    return nw.when(policy).then(nw.lit("policy")).otherwise(of_account)
+_CATEGORIES = (*CATEGORIES, POLICY, ACCOUNT)
 
 
-def _finish(counts: Counts) -> pd.DataFrame:
-    mature = counts.table["mature"].astype(bool)
-    outcome, reason = counts.table["outcome"], counts.table["_reason"]
-    found = {name: counts.total(mature & (outcome == name)) for name in KNOWN}
-    known = counts.total(mature & outcome.isin(KNOWN))
-    receipts = found["delivered"] + found["undelivered"]
-    failed = mature & (outcome == "failed")
+def _category() -> nw.Expr:
+    """Put each attempt into a category; of those that failed it is told whose matter that was."""
+    code = nw.col("error_code").fill_null("")
+    failed = nw.col("mature") & (nw.col("outcome").fill_null("") == "failed")
+    of_account = nw.when(failed & code.is_in(ACCOUNT_CODES)).then(nw.lit(ACCOUNT)).otherwise(category())
+    return nw.when(failed & code.is_in(POLICY_CODES)).then(nw.lit(POLICY)).otherwise(of_account)
+
+
+def _finish(found: Tally) -> pd.DataFrame:
+    failed = ("failed", POLICY, ACCOUNT)
+    known = (*KNOWN, POLICY, ACCOUNT)
+    receipts = ("delivered", "undelivered")
     measures = (
-        ("confirmed", found["delivered"], known),
-        ("accepted", found["delivered"] + found["accepted"], known),
-        ("coverage", receipts, receipts + found["accepted"]),
-        ("not_handed_over", found["failed"], known),
-        ("not_handed_over_policy", counts.total(failed & (reason == "policy")), known),
-        ("not_handed_over_account", counts.total(failed & (reason == "account")), known),
+        ("confirmed", ("delivered",), known),
+        ("accepted", ("delivered", "accepted"), known),
+        ("coverage", receipts, (*receipts, "accepted")),
+        ("not_handed_over", failed, known),
+        ("not_handed_over_policy", (POLICY,), known),
+        ("not_handed_over_account", (ACCOUNT,), known),
     )
-    parts = [rate_rows(counts.groups, name, count, n) for name, count, n in measures]
-    return put_together(parts, left_out(counts), counts.context)
+    parts = [tally_rows(found, name, count, n) for name, count, n in measures]
+    return put_together(parts, left_out(found), found.context)

@@ -11,14 +11,19 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 from narwhals.typing import IntoFrame
+from numpy.typing import NDArray
 
-from .by import ATTEMPT_BY, NOT_KNOWN, By, checked_by
-from .counting import CONTEXT, Counts, Ints, count_rows, opened, warn_if_stale
-from .frames import put_together, rate_rows
-from .outcomes import KNOWN, UNSUCCESSFUL, left_out
+from verify_analytics import stats
+
+from .by import ATTEMPT_BY, NOT_KNOWN, By, checked_by, columns_of
+from .counting import CONTEXT, warn_if_stale
+from .engine import opened
+from .frames import put_together, rate_rows, split_and_total
+from .outcomes import CATEGORIES, KNOWN, UNSUCCESSFUL, category, left_out
+from .tally import Tally, Within, checked_cluster, cluster_columns, tally, within_clusters
 
 NONE_GIVEN = "(none given)"
-MEASURES = ("share_of_unsuccessful", "share_of_all")
+MEASURES = {"share_of_unsuccessful": UNSUCCESSFUL, "share_of_all": KNOWN}
 NEEDED = ("is_attempt", "mature", "outcome", "error_code", "channel", "started_us", *CONTEXT)
 
 
@@ -68,7 +73,9 @@ def explain(channel: str, code: str) -> Meaning:
     return catalogue().get(("voice" if channel == "voice" else "sms", code), UNLISTED)
 
 
-def error_codes(attempts: IntoFrame, *, by: By = ()) -> pd.DataFrame:
+def error_codes(
+    attempts: IntoFrame, *, by: By = (), top: int | None = None, totals: bool = False, cluster: str = "session"
+) -> pd.DataFrame:
     """Say which error codes stand behind the attempts that did not arrive, the most frequent first.
 
     An attempt is *unsuccessful* when its outcome is failed or undelivered: the provider said that it did not arrive.
@@ -79,15 +86,17 @@ def error_codes(attempts: IntoFrame, *, by: By = ()) -> pd.DataFrame:
     attempts
         What ``model.attempts`` gives, of any engine; filter it as you like. Rows that are no attempt are ignored.
     by
-        Up to two of ``channel``, ``role``, ``country``, ``day``, ``hour``. It chooses the denominators too: without
-        it a share is of all channels together, with ``by="channel"`` it is of the attempts of that channel.
+        As for `delivery_rate`. It chooses the denominators too: without it a share is of all channels together, with
+        ``by="channel"`` it is of the attempts of that channel. A period gives the trend.
+    top, totals, cluster
+        As for `delivery_rate`.
 
     Returns
     -------
     pandas.DataFrame
         The `by` columns, `channel`, `code`, `name`, `meaning`, `category`, `retryable` (``yes``, ``no``,
         ``unknown``), then the columns of every rate: `measure`, `count`, `n`, `rate`, `low`, `high`, `interval`,
-        `design_effect`, `immature`, `unobserved`, `unknown`, `as_of`, `patience_seconds`.
+        `design_effect`, `immature`, `unobserved`, `unknown`, `as_of`, `patience_seconds`, `pooled`.
         ``share_of_unsuccessful`` has `n` = unsuccessful of the group and adds up to 1 over its codes;
         ``share_of_all`` has `n` = all of the group with a known outcome.
         An attempt without a code counts as ``"(none given)"``; a code that nobody listed is shown as it came.
@@ -110,63 +119,70 @@ def error_codes(attempts: IntoFrame, *, by: By = ()) -> pd.DataFrame:
     -----
     Only mature attempts count. Where several callbacks of an attempt named different codes, the model keeps the
     smallest of the winning state: a rule for ties, not a ranking of causes. A code is what the carrier chose to say.
-    `category` and `retryable` are this project's reading of the provider's advice. Intervals are plain Wilson, and
-    attempts of one session are alike: `design_effect` is missing to say so.
+    `category` and `retryable` are this project's reading of the provider's advice. Attempts of one session are alike,
+    and the intervals are widened by the design effect.
 
     References
     ----------
-    The catalogue's `source` column. `verify_analytics.stats.wilson` for the interval.
+    The catalogue's `source` column. `verify_analytics.stats.cluster_wilson` for the interval.
     """
     asked_by = "metrics.error_codes"
-    names = checked_by(by, ATTEMPT_BY, grain="attempts")
-    columns = dict.fromkeys([*NEEDED, *(name for name in names if name not in ("day", "hour"))])
+    names = checked_by(by, ATTEMPT_BY, grain="attempts", top=top)
+    columns = dict.fromkeys([*NEEDED, *columns_of(names), *cluster_columns(checked_cluster(cluster))])
     frame = opened(attempts, list(columns), asked_by=asked_by, made_by="model.attempts").filter(nw.col("is_attempt"))
     # A code is looked at only where it explains something; elsewhere it would only make more groups.
-    code = nw.when(nw.col("outcome").is_in(UNSUCCESSFUL)).then(nw.col("error_code"))
-    counts = count_rows(
-        frame, names, ["mature", "outcome", "channel", "_code"], started="started_us", made={"_code": code}
-    )
-    warn_if_stale(counts.context, asked_by=asked_by)
-    return _finish(counts)
+    frame = frame.with_columns(_code=nw.when(nw.col("outcome").is_in(UNSUCCESSFUL)).then(nw.col("error_code")))
+    counted: list[Tally] = []
+
+    def measured(split: list[str]) -> pd.DataFrame:
+        kept = top if split else None
+        found = tally(frame, split, category(), CATEGORIES, started="started_us", cluster=cluster, top=kept)
+        codes = within_clusters(found, ["channel", "_code"], UNSUCCESSFUL, MEASURES.values())
+        counted.append(found)
+        return _finish(found, codes)
+
+    made = split_and_total(measured, names, totals=totals)
+    warn_if_stale(counted[0].context, asked_by=asked_by)
+    return made
 
 
-def _finish(counts: Counts) -> pd.DataFrame:
-    mature = counts.table["mature"].astype(bool)
-    unsuccessful = mature & counts.table["outcome"].isin(UNSUCCESSFUL)
-    rows = _codes(counts, unsuccessful)
+def _finish(found: Tally, within: Within) -> pd.DataFrame:
+    rows, codes = _codes(within)
     place = rows.pop("_place").to_numpy(dtype=np.int64)
     count = rows.pop("_count").to_numpy(dtype=np.int64)
-    denominators: dict[str, Ints] = {
-        "share_of_unsuccessful": counts.total(unsuccessful),
-        "share_of_all": counts.total(mature & counts.table["outcome"].isin(KNOWN)),
-    }
-    beside = {name: values[place] for name, values in left_out(counts).items()}
+    beside = {name: values[place] for name, values in left_out(found).items()}
     # What was split by the channel carries it already.
-    split = counts.groups.iloc[place].reset_index(drop=True).drop(columns="channel", errors="ignore")
+    split = found.groups.iloc[place].reset_index(drop=True).drop(columns="channel", errors="ignore")
     groups = pd.concat([split, rows], axis="columns") if len(split.columns) else rows
-    if "channel" in counts.groups.columns:
-        groups = groups[[*counts.groups.columns, *(name for name in rows.columns if name != "channel")]]
-    return put_together(
-        [rate_rows(groups, measure, count, denominators[measure][place]) for measure in MEASURES],
-        beside,
-        counts.context,
-    )
+    if "channel" in found.groups.columns:
+        groups = groups[[*found.groups.columns, *(name for name in rows.columns if name != "channel")]]
+    parts = []
+    for number, (measure, below) in enumerate(MEASURES.items()):
+        whole = found.clusters((), below)
+        clusters = stats.Clusters(
+            count.astype(float), whole.trials[place], whole.clusters[place], whole.squares[place], codes[number]
+        )
+        parts.append(rate_rows(groups, measure, count, found.total(below)[place], clusters=clusters))
+    return put_together(parts, beside, found.context)
 
 
-def _codes(counts: Counts, unsuccessful: pd.Series) -> pd.DataFrame:
-    """Count each channel and code within its group, the most frequent first, with what the code means."""
-    table = pd.DataFrame(
-        {
-            "_place": counts.place,
-            "channel": counts.table["channel"].astype("str").where(counts.table["channel"].notna(), NOT_KNOWN),
-            "code": counts.table["_code"].astype("str").where(counts.table["_code"].notna(), NONE_GIVEN),
-            "_count": counts.rows,
-        }
-    )[unsuccessful.to_numpy()]
-    found = table.groupby(["_place", "channel", "code"], as_index=False).agg({"_count": "sum"})
-    found = found.sort_values(["_place", "_count", "channel", "code"], ascending=[True, False, True, True])
-    found = found.reset_index(drop=True)
-    meanings = [explain(channel, code) for channel, code in zip(found["channel"], found["code"], strict=True)]
+def _codes(within: Within) -> tuple[pd.DataFrame, list[NDArray[np.float64]]]:
+    """Count each channel and code within its group, the most frequent first, with what the code means.
+
+    The second thing is, for each measure, the sum of squared counts over sizes of clusters.
+    """
+    table = pd.DataFrame({"_place": within.place, "_count": within.units * within.rows})
+    for name, column, nothing in (("channel", "channel", NOT_KNOWN), ("code", "_code", NONE_GIVEN)):
+        values = within.table[column]
+        table[name] = values.astype("str").where(values.notna(), nothing)
+    for number, sizes in enumerate(within.sizes):
+        table[f"_spread_{number}"] = within.units * within.units / np.where(sizes > 0, sizes, 1) * within.rows
+    spreads = [f"_spread_{number}" for number in range(len(within.sizes))]
+    keys = ["_place", "channel", "code"]
+    made = table.groupby(keys, as_index=False)[["_count", *spreads]].sum()
+    made = made.sort_values(["_place", "_count", "channel", "code"], ascending=[True, False, True, True])
+    made = made.reset_index(drop=True)
+    meanings = [explain(channel, code) for channel, code in zip(made["channel"], made["code"], strict=True)]
     for name in Meaning._fields:
-        found[name] = pd.Series([getattr(meaning, name) for meaning in meanings], index=found.index, dtype="str")
-    return found
+        made[name] = pd.Series([getattr(meaning, name) for meaning in meanings], index=made.index, dtype="str")
+    return made.drop(columns=spreads), [made[name].to_numpy(dtype=float) for name in spreads]

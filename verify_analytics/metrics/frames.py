@@ -1,6 +1,6 @@
 """The one long frame of every rate metric: numerator, denominator, rate, interval, and what was left out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 
 from verify_analytics import stats
 
+from .by import ALL, OTHERS, is_time
 from .counting import Context, Ints
+from .tally import Tally
 
 # After the split columns, and in this order; a metric may add columns of its own after the split.
 RATE_COLUMNS = (
@@ -26,6 +28,13 @@ RATE_COLUMNS = (
     "as_of",
     "patience_seconds",
 )
+WILSON, CLUSTERED = "wilson", "cluster_wilson"
+# What stands at the end of every rate frame: a small group leaning on the others, and what was pooled.
+GROUP_COLUMNS = ("small", "shrunk", "shrunk_low", "shrunk_high", "pooled")
+# Below this many a rate by itself says little: one more success moves it by three points or more.
+SMALL = 30
+# What tells rows of one group apart, where a metric has it.
+KINDS = ("measure", "source", "channel", "code", "from_channel", "to_channel")
 
 
 def divided(count: Ints, n: Ints) -> NDArray[np.float64]:
@@ -34,13 +43,34 @@ def divided(count: Ints, n: Ints) -> NDArray[np.float64]:
         return np.where(n > 0, count / n, np.nan)
 
 
-def rate_rows(groups: pd.DataFrame, measure: str, count: Ints, n: Ints) -> pd.DataFrame:
-    """Make one row per group for one measure: the rate with its plain Wilson interval.
+def rate_rows(
+    groups: pd.DataFrame, measure: str, count: Ints, n: Ints, *, clusters: stats.Clusters | None = None
+) -> pd.DataFrame:
+    """Make one row per group for one measure: the rate with its interval.
 
-    `design_effect` is NaN: the interval takes rows as independent, and nothing has been estimated to say otherwise.
-    `_group` numbers the groups, for `in_long_form`.
+    Parameters
+    ----------
+    groups
+        One row per group.
+    measure
+        Its name.
+    count, n
+        Numerator and denominator, one per group.
+    clusters
+        The same by cluster: the interval is widened by the design effect (``"cluster_wilson"``). Without it, or where
+        the design effect cannot be estimated, it is plain (``"wilson"``) and `design_effect` is NaN.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `_group` numbers the groups, for `in_long_form`. One row per group.
     """
-    low, high = stats.wilson(count, n)
+    if clusters is None:
+        low, high = stats.wilson(count, n)
+        effect = np.full(len(groups), np.nan)
+    else:
+        low, high, effect, _ = stats.cluster_wilson(clusters)
+    kind = np.where(np.isnan(effect), WILSON, CLUSTERED)
     return groups.assign(
         measure=pd.Series(measure, index=groups.index, dtype="str"),
         count=count,
@@ -48,9 +78,17 @@ def rate_rows(groups: pd.DataFrame, measure: str, count: Ints, n: Ints) -> pd.Da
         rate=divided(count, n),
         low=low,
         high=high,
-        interval=pd.Series("wilson", index=groups.index, dtype="str"),
-        design_effect=np.nan,
+        interval=pd.Series(kind, index=groups.index, dtype="str"),
+        design_effect=effect,
         _group=range(len(groups)),
+    )
+
+
+def tally_rows(tally: Tally, measure: str, count: Iterable[str], n: Iterable[str]) -> pd.DataFrame:
+    """Make one row per group for one measure, counted by category: `count` and `n` name categories, `n` all of them."""
+    above, below = tuple(count), tuple(n)
+    return rate_rows(
+        tally.groups, measure, tally.total(above), tally.total(below), clusters=tally.clusters(above, below)
     )
 
 
@@ -74,3 +112,82 @@ def with_context(frame: pd.DataFrame, context: Context, *, window: bool = False)
         patience_seconds=context.patience_seconds,
     )
     return made.assign(window_seconds=context.window_seconds) if window else made
+
+
+def split_and_total(
+    make: Callable[[list[str]], pd.DataFrame], names: Sequence[str], *, totals: bool = False
+) -> pd.DataFrame:
+    """Make a metric's frame for a split, and below it, where asked for, the rows of all groups together.
+
+    Parameters
+    ----------
+    make
+        Gives the metric's frame for a split; called a second time without one for the totals, because a session that
+        is in several groups is one cluster of the whole.
+    names
+        The split.
+    totals
+        Whether the rows of the whole are added.
+
+    Returns
+    -------
+    pandas.DataFrame
+        With the last columns `GROUP_COLUMNS`, as `with_shrinkage` has them; `pooled` is ``"others"`` for what `top`
+        pooled, ``"all"`` for the whole, else empty. In the rows of the whole, text of the split is ``"all"`` and times
+        are missing.
+    """
+    split = with_shrinkage(make(list(names)), names)
+    if not totals or not names:
+        return split
+    whole = with_shrinkage(make([]), [])
+    for name in reversed(names):
+        values = [None] * len(whole) if is_time(name) else [ALL] * len(whole)
+        whole.insert(0, name, pd.Series(values, index=whole.index, dtype=split[name].dtype))
+    whole["pooled"] = pd.Series(ALL, index=whole.index, dtype="str")
+    return pd.concat([split, whole[split.columns]], ignore_index=True)
+
+
+def with_shrinkage(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Mark small groups, and put beside each rate what it plausibly is in the light of the other groups.
+
+    Parameters
+    ----------
+    frame
+        A metric's frame, with `measure`, `count`, `n`, `rate` and `design_effect`; rows without a rate are left alone.
+    names
+        The split. Groups are of one kind within a measure and what else tells rows apart (a code, a flow, a source).
+
+    Returns
+    -------
+    pandas.DataFrame
+        With the columns `GROUP_COLUMNS`: `small` where `n` is below `SMALL`; `shrunk` with its interval, NaN where
+        there are fewer than three groups, without a split, for ``"others"``, which are not one of a kind, and where a
+        group has no row of this kind (a code it never met), so that how much groups differ cannot be seen. A design
+        effect makes `n` as many fewer as it says.
+    """
+    texts = [name for name in names if not is_time(name)]
+    others = (frame[texts] == OTHERS).any(axis="columns") if texts else pd.Series(False, index=frame.index)
+    made = frame.assign(
+        small=(frame["n"] < SMALL) & frame["rate"].notna(),
+        shrunk=np.nan,
+        shrunk_low=np.nan,
+        shrunk_high=np.nan,
+        pooled=pd.Series(np.where(others, OTHERS, ""), index=frame.index, dtype="str"),
+    )
+    if not names:
+        return made
+    effect = np.maximum(frame["design_effect"].fillna(1.0), 1.0)
+    kinds = [name for name in KINDS if name in frame.columns and name not in names]
+    groups = len(frame.loc[~others, list(names)].drop_duplicates())
+    for _, rows in made[~others].groupby(kinds, sort=False):
+        if len(rows) < groups:
+            continue
+        kind = rows[rows["rate"].notna()]
+        at = kind.index
+        # Whole numbers are wanted: the likelihood counts successes.
+        n = (kind["n"] / effect[at]).round()
+        count = np.minimum((kind["count"] / effect[at]).round(), n)
+        shrunk = stats.beta_binomial_shrinkage(count.to_numpy(), n.to_numpy())
+        made.loc[at, "shrunk"] = shrunk.rate
+        made.loc[at, "shrunk_low"], made.loc[at, "shrunk_high"] = shrunk.low, shrunk.high
+    return made

@@ -1,24 +1,30 @@
 """Which outcomes of an attempt count, and what is counted beside them; shared by every metric of attempts."""
 
-from .counting import Counts, Ints
+from typing import Any
+
+import narwhals as nw
+
+from .counting import Ints
+from .tally import Tally
 
 # An outcome that says what became of the attempt; only these are denominators.
 KNOWN = ("delivered", "undelivered", "failed", "accepted", "silent")
 # The provider said that it did not arrive, and may have said why.
 UNSUCCESSFUL = ("failed", "undelivered")
+# What is in no rate. Age comes first: an attempt that is too young counts as immature, whatever else it is.
+LEFT_OUT = ("immature", "unobserved", "unknown")
+CATEGORIES = (*LEFT_OUT, *KNOWN)
 
 
-def left_out(counts: Counts) -> dict[str, Ints]:
-    """Count what is in no rate of its group: too young, not watched, or with no status that anybody listed.
+def category() -> nw.Expr:
+    """Put each attempt into one of `CATEGORIES`; what is left over is unknown, so that they add up to all attempts."""
+    outcome = nw.col("outcome").fill_null("unknown")
+    chain: Any = nw.when(~nw.col("mature")).then(nw.lit("immature"))
+    chain = chain.when(outcome.is_in([*KNOWN, "unobserved"])).then(outcome)
+    made: nw.Expr = chain.otherwise(nw.lit("unknown"))
+    return made
 
-    Age comes first: an attempt that is too young counts as immature, whatever else it is. The unknown are what is left
-    over, so that known + immature + unobserved + unknown is always every attempt.
-    """
-    mature = counts.table["mature"].astype(bool)
-    outcome = counts.table["outcome"]
-    known, unobserved = counts.total(mature & outcome.isin(KNOWN)), counts.total(mature & (outcome == "unobserved"))
-    return {
-        "immature": counts.total(~mature),
-        "unobserved": unobserved,
-        "unknown": counts.total(mature) - known - unobserved,
-    }
+
+def left_out(tally: Tally) -> dict[str, Ints]:
+    """Count what is in no rate of its group: too young, not watched, or with no status that anybody listed."""
+    return {name: tally.total([name]) for name in LEFT_OUT}

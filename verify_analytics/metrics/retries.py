@@ -15,8 +15,9 @@ from verify_analytics.errors import ArgumentError, DoubtfulWarning
 from verify_analytics.model.columns import ATTEMPTS
 from verify_analytics.model.frames import Frame
 
-from .by import SESSION_BY, By, checked_by
-from .counting import CONTEXT, Counts, count_rows, opened, warn_if_stale
+from .by import SESSION_BY, By, checked_by, columns_of
+from .counting import CONTEXT, Counts, count_rows, warn_if_stale
+from .engine import opened
 from .retry_figures import Figures
 from .retry_sessions import FACTS, SEEN, with_retries
 from .sources import checked_sources
@@ -118,7 +119,7 @@ def retries(
 
 def _gaps(attempts: Frame, told: Frame, names: Sequence[str]) -> Frame:
     """Give one row per later attempt of the sessions that count and are whole, with their session's split."""
-    split = [name for name in names if name not in ("day", "hour")]
+    split = columns_of(names)
     whole = told.filter((nw.col("_class") == SEEN) & nw.col("complete"))
     later = attempts.filter(nw.col("role").is_in(["resend", "fallback"]) & (nw.col("seconds_since_previous") >= 0))
     kept = ["session_id", "attempt_sequence", "seconds_since_previous", *CONTEXT]

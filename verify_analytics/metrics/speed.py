@@ -16,8 +16,9 @@ from verify_analytics.errors import ArgumentError, DoubtfulWarning
 from verify_analytics.model.frames import Frame
 from verify_analytics.model.moments import SECOND_US, duration_us
 
-from .by import SESSION_BY, By, checked_by
-from .counting import CONTEXT, Counts, collected, count_rows, moment, opened, warn_if_stale
+from .by import SESSION_BY, By, checked_by, columns_of
+from .counting import CONTEXT, Counts, count_rows, moment, warn_if_stale
+from .engine import collected, opened
 from .frames import with_context
 from .sources import checked_sources
 
@@ -174,7 +175,7 @@ def _opened(
     of_source = [
         f"{column}_{each}{unit}" for each in sources for column, unit in (("verified", "_us"), ("observable", ""))
     ]
-    split = [name for name in names if name not in ("day", "hour")]
+    split = columns_of(names)
     columns = dict.fromkeys([*NEEDED, *of_source, *split, *extra])
     return opened(sessions, list(columns), asked_by=asked_by, made_by="model.sessions")
 

@@ -107,6 +107,10 @@ OPERATIONS: dict[str, tuple[Operation, list[Any]]] = {
         lambda f: f.with_columns(made=col("n") * 60_000_000),
         [60_000_000 * n for n in range(1, 7)],
     ),
+    "the beginning of a text": (
+        lambda f: f.with_columns(made=col("other").str.slice(0, 2)),
+        ["x", "x", None, "y", None, " z"],
+    ),
     "distinct rows": (
         lambda f: f.select("flag").unique().with_columns(made=col("flag"), n=col("flag").cast(nw.Int64)),
         [False, True],

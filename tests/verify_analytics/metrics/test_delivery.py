@@ -90,9 +90,14 @@ def test_the_frame_has_the_columns_of_the_contract_in_its_types(attempts_of: Bui
         "unknown": "int64",
         "as_of": "datetime64[us, UTC]",
         "patience_seconds": "float64",
+        "small": "bool",
+        "shrunk": "float64",
+        "shrunk_low": "float64",
+        "shrunk_high": "float64",
+        "pooled": "str",
     }
-    assert set(found["interval"]) == {"wilson"}
-    assert found["design_effect"].isna().all()
+    assert set(found["interval"]) <= {"wilson", "cluster_wilson"}
+    assert (found["pooled"] == "").all()
     assert set(found["as_of"]) == {pd.Timestamp("2026-10-29", tz="UTC")}
     assert set(found["patience_seconds"]) == {900.0}
 
@@ -245,7 +250,10 @@ def test_a_store_that_does_not_know_its_coverage_is_not_doubted(attempts_of: Bui
     ("by", "says"),
     [
         ("contry", "did you mean 'country'"),
-        (["channel", "outcome"], "attempts cannot be split by 'outcome'.*Known: channel, country, day, hour, role"),
+        (
+            ["channel", "outcome"],
+            "attempts cannot be split by 'outcome'.*Known: channel, country, day, hour, local",
+        ),
         (["channel", "role", "country"], "at most two columns, got 3"),
         (["role", "role"], "twice"),
         ("number_block", "needs top="),

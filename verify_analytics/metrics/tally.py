@@ -1,0 +1,235 @@
+"""How many units fell into each category, and how alike are those of one session? One query, a small table back.
+
+A metric names categories, one for each row; every numerator and denominator is a sum of categories. So that intervals
+can widen where attempts of one session are alike, rows are counted by cluster first, and clusters of the same make-up
+are counted together: the table stays small, however many sessions there are.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+
+from verify_analytics import stats
+from verify_analytics.errors import ArgumentError, near_name
+from verify_analytics.model.frames import Frame, either
+
+from .by import finished, in_order, is_time, key
+from .counting import CONTEXT, Context, Ints, context_of, with_keys
+from .engine import collected
+
+CLUSTERS = ("session", "recipient")
+CATEGORY = "_category"
+
+
+class Tally:
+    """Counts by group and category; `groups` has one row per group, in reading order."""
+
+    def __init__(
+        self, table: pd.DataFrame, by: Sequence[str], categories: Sequence[str], context: Context, rows: Frame
+    ) -> None:
+        self.context = context
+        self.by = by
+        # The rows in their engine, with their keys and categories, for what is counted within clusters.
+        self.frame = rows
+        self.table = table
+        self.categories = tuple(categories)
+        # How many clusters (or rows, where they are taken as independent) share each make-up.
+        self.weight: Ints = table["rows"].to_numpy(dtype=np.int64)
+        # Without a split there is one group, and it is there even when nothing was counted.
+        keys = finished(table, by)
+        self.groups = in_order(keys.drop_duplicates()).reset_index(drop=True) if by else pd.DataFrame(index=[0])
+        self.place: Ints = self.places(table)
+
+    def places(self, table: pd.DataFrame) -> Ints:
+        """Say into which group each row of a table of counts falls."""
+        if not self.by:
+            return np.zeros(len(table), dtype=np.int64)
+        numbered = self.groups.reset_index(names="_place")
+        found = finished(table, self.by).merge(numbered, on=list(self.by), how="left")
+        return found["_place"].to_numpy(dtype=np.int64)
+
+    def total(self, names: Iterable[str]) -> Ints:
+        """Count the units of each group in any of these categories."""
+        found = np.zeros(len(self.groups), dtype=np.int64)
+        np.add.at(found, self.place, self._of(names) * self.weight)
+        return found
+
+    def clusters(self, count: Iterable[str], n: Iterable[str]) -> stats.Clusters:
+        """Sum up the clusters of each group: successes are units in `count`, trials those in `n`, which holds it."""
+        return stats.clusters_of(
+            self._of(count), self._of(n), weights=self.weight, group=self.place, groups=len(self.groups)
+        )
+
+    def _of(self, names: Iterable[str]) -> Ints:
+        found = np.zeros(len(self.table), dtype=np.int64)
+        for name in names:
+            found += self.table[_column(name)].to_numpy(dtype=np.int64)
+        return found
+
+
+def checked_cluster(cluster: str) -> str:
+    """Make sure that a unit of independence is one that is known.
+
+    Raises
+    ------
+    ArgumentError
+        For another name.
+    """
+    if cluster not in CLUSTERS:
+        raise ArgumentError(f"cluster={cluster!r} is no unit of independence: {near_name(str(cluster), CLUSTERS)}")
+    return cluster
+
+
+def cluster_columns(cluster: str) -> list[str]:
+    """Name the columns that a unit of independence is read from."""
+    return ["session_id", "recipient_key"] if cluster == "recipient" else ["session_id"]
+
+
+def tally(
+    frame: Frame,
+    by: Sequence[str],
+    category: nw.Expr,
+    categories: Sequence[str],
+    *,
+    started: str,
+    cluster: str,
+    context: Sequence[str] = CONTEXT,
+    top: int | None = None,
+) -> Tally:
+    """Count rows by split and category, in the engine, clusters of the same make-up together.
+
+    Parameters
+    ----------
+    frame
+        What `engine.opened` gave, filtered to the rows that count.
+    by
+        The split, already checked.
+    category
+        One of `categories` for each row, never null.
+    categories
+        All that may occur.
+    started
+        The column of microseconds from which times are taken.
+    cluster
+        The unit of independence: ``"session"``, or ``"recipient"`` (the session, where the recipient is not known).
+    context
+        The columns that say from when and how the data are seen.
+    top
+        How many groups are kept apart.
+
+    Raises
+    ------
+    ArgumentError
+        For a frame that was put together from readings with different `as_of`, patience or window.
+    """
+    keys = ["_all", *(key(name) for name in by)]
+    session = nw.col("session_id")
+    unit = either("recipient_key", "session_id") if cluster == "recipient" else session
+    named = frame.with_columns(category.alias(CATEGORY), _cluster=unit)
+    flags = [_column(name) for name in categories]
+    flagged = with_keys(named, by, started=started, top=top).with_columns(
+        nw.when(nw.col(CATEGORY) == name).then(nw.lit(1)).otherwise(nw.lit(0)).cast(nw.Int64).alias(_column(name))
+        for name in categories
+    )
+    ends = [f"{name}_{end}" for name in context for end in ("min", "max")]
+    of_clusters = (
+        flagged.select(*keys, "_cluster", *flags, *context)
+        .group_by(*keys, "_cluster")
+        .agg(
+            *(nw.col(flag).sum() for flag in flags),
+            *(nw.col(name).min().alias(f"{name}_min") for name in context),
+            *(nw.col(name).max().alias(f"{name}_max") for name in context),
+        )
+        # DuckDB sums integers to 128 bits, which leave it as decimals.
+        .with_columns(nw.col(flag).cast(nw.Int64) for flag in flags)
+    )
+    table = collected(
+        of_clusters.select(*keys, *flags, *ends)
+        .group_by(*keys, *flags)
+        .agg(
+            nw.len().alias("rows"),
+            *(nw.col(f"{name}_min").min() for name in context),
+            *(nw.col(f"{name}_max").max() for name in context),
+        )
+    )
+    return Tally(_in_one_order(table), by, categories, context_of(table, context), flagged)
+
+
+def _in_one_order(table: pd.DataFrame) -> pd.DataFrame:
+    """Sort a small table by all it holds: sums of fractions depend on their order, and engines give rows in any."""
+    return table.sort_values(list(table.columns), kind="stable", ignore_index=True)
+
+
+class Within(NamedTuple):
+    """Units of each kind within each cluster: clusters with the same numbers are one row of `table`.
+
+    `units` of the row's kind in each of its `rows` clusters, which fall into group `place`; `sizes` has, for each
+    kind of denominator, the units of the cluster in it.
+    """
+
+    table: pd.DataFrame
+    place: Ints
+    units: Ints
+    rows: Ints
+    sizes: list[Ints]
+
+
+def within_clusters(
+    found: Tally, kinds: Sequence[str], count: Iterable[str], sizes: Collection[Iterable[str]]
+) -> Within:
+    """Count units of each kind (an error code, say) within each cluster, beside the cluster's sizes.
+
+    Parameters
+    ----------
+    found
+        What `tally` gave.
+    kinds
+        Columns of its rows that tell kinds apart; missing values are a kind.
+    count
+        The categories that are told apart by kind.
+    sizes
+        For each denominator, its categories.
+    """
+    # Missing values do not meet in a join: numbers and texts that do not occur stand for them.
+    joined = {f"_join_{name}": _filled(name) for name in found.by}
+    keys = ["_all", *(key(name) for name in found.by)]
+    keyed = found.frame.with_columns(
+        _counted=_any_of(count), **{f"_size_{i}": _any_of(names) for i, names in enumerate(sizes)}, **joined
+    )
+    of_sizes = [f"_size_{i}" for i in range(len(sizes))]
+    whole = (
+        keyed.group_by(*joined, "_cluster")
+        .agg(nw.col(name).sum() for name in of_sizes)
+        .with_columns(nw.col(name).cast(nw.Int64) for name in of_sizes)
+    )
+    parts = (
+        keyed.filter(nw.col("_counted") == 1)
+        .select(*keys, *joined, "_cluster", *kinds, "_counted")
+        .group_by(*keys, *joined, "_cluster", *kinds)
+        .agg(nw.col("_counted").sum())
+        .with_columns(nw.col("_counted").cast(nw.Int64))
+    )
+    table = collected(
+        parts.join(whole, on=[*joined, "_cluster"], how="inner")
+        .group_by(*keys, *kinds, "_counted", *of_sizes)
+        .agg(nw.len().alias("rows"))
+    )
+    table = _in_one_order(table)
+    ints = {name: table[name].to_numpy(dtype=np.int64) for name in ("_counted", "rows", *of_sizes)}
+    return Within(table, found.places(table), ints["_counted"], ints["rows"], [ints[name] for name in of_sizes])
+
+
+def _any_of(names: Iterable[str]) -> nw.Expr:
+    inside = nw.col(CATEGORY).is_in(list(names))
+    return nw.when(inside).then(nw.lit(1)).otherwise(nw.lit(0)).cast(nw.Int64)
+
+
+def _filled(name: str) -> nw.Expr:
+    return nw.col(key(name)).fill_null(-1 if is_time(name) else "(null)")
+
+
+def _column(category: str) -> str:
+    return f"_in_{category}"

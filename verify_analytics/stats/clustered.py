@@ -1,0 +1,146 @@
+"""How sure can we be of a share when trials come in clusters that are alike? Wilson, widened by a design effect."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from verify_analytics.errors import ArgumentError
+
+from .proportion import wilson
+
+Floats = NDArray[np.float64]
+
+
+class Clusters(NamedTuple):
+    """What an interval needs to know of the clusters of each group; arrays with one value per group.
+
+    `clusters` is how many have at least one trial; `squares` is the sum of the squared sizes, `spread` the sum of
+    successes² / size over the clusters.
+    """
+
+    successes: Floats
+    trials: Floats
+    clusters: Floats
+    squares: Floats
+    spread: Floats
+
+
+class ClusteredInterval(NamedTuple):
+    """The interval of each group; by how much clustering inflated the variance; how alike trials of a cluster are.
+
+    `design_effect` is at least 1, and NaN where it could not be estimated: the interval is plain Wilson's then.
+    `correlation` is the intraclass correlation, NaN where there is none to estimate.
+    """
+
+    low: Floats
+    high: Floats
+    design_effect: Floats
+    correlation: Floats
+
+
+def clusters_of(
+    count: ArrayLike,
+    n: ArrayLike,
+    *,
+    weights: ArrayLike | None = None,
+    group: ArrayLike | None = None,
+    groups: int = 1,
+) -> Clusters:
+    """Sum up clusters, each given by its successes and trials.
+
+    Parameters
+    ----------
+    count, n
+        Successes and trials of each cluster; a cluster without trials counts as none.
+    weights
+        How many clusters each row stands for; without it, one each.
+    group
+        To which group each row belongs, numbered from 0; without it, all belong to one.
+    groups
+        How many groups there are.
+
+    Returns
+    -------
+    Clusters
+        One value per group.
+
+    Raises
+    ------
+    ArgumentError
+        For arrays of different length, or a count below 0 or above `n`.
+
+    Examples
+    --------
+    Three sessions: both attempts arrived, one of two, none of one.
+
+    >>> clusters_of([2, 1, 0], [2, 2, 1])
+    Clusters(successes=array([3.]), trials=array([5.]), clusters=array([3.]), squares=array([9.]), spread=array([2.5]))
+    """
+    x, m = np.atleast_1d(np.asarray(count, dtype=float)), np.atleast_1d(np.asarray(n, dtype=float))
+    weight = np.ones(x.shape) if weights is None else np.atleast_1d(np.asarray(weights, dtype=float))
+    place = np.zeros(x.shape, dtype=np.int64) if group is None else np.atleast_1d(np.asarray(group)).astype(np.int64)
+    if not x.shape == m.shape == weight.shape == place.shape:
+        raise ArgumentError(
+            f"count, n, weights and group must have one length; got {x.shape}, {m.shape}, {weight.shape}, {place.shape}"
+        )
+    if np.any(x < 0) or np.any(x > m):
+        raise ArgumentError("a cluster's count lies between 0 and its n")
+    safe = np.where(m > 0, m, 1.0)
+
+    def total(values: NDArray[np.floating[Any]]) -> Floats:
+        return np.bincount(place, weights=values * weight, minlength=groups).astype(float)
+
+    return Clusters(total(x), total(m), total((m > 0) * 1.0), total(m * m), total(x * x / safe))
+
+
+def cluster_wilson(clusters: Clusters, *, confidence: float = 0.95) -> ClusteredInterval:
+    """Say between which shares the true one plausibly lies, when trials of one cluster are alike.
+
+    The Wilson interval for ``n / design effect`` trials. The design effect is ``Σ nᵢ (1 + (nᵢ - 1) ρ) / n`` with the
+    intraclass correlation ρ of an analysis of variance between and within clusters.
+
+    Parameters
+    ----------
+    clusters
+        What `clusters_of` gave.
+    confidence
+        Two-sided coverage aimed at, strictly between 0 and 1.
+
+    Returns
+    -------
+    ClusteredInterval
+        One value per group. NaN where there are no trials.
+
+    Notes
+    -----
+    A design effect below 1 is taken as 1. It is 1 where every cluster has one trial. It cannot be estimated from one
+    cluster, or where all trials ended alike: then plain Wilson is given, with a missing design effect to say so, and
+    is somewhat too narrow. One heavy cluster (a load test) can set the whole correlation: leave it out first.
+    With few clusters (below about 30) the correlation itself is uncertain, and coverage falls short.
+
+    References
+    ----------
+    Saha KK, Miller D, Wang S (2016), A comparison of some approximate confidence intervals for a single proportion
+    for clustered binary outcome data, Int J Biostat 12(2).
+    Donner A, Klar N (2000), Design and Analysis of Cluster Randomization Trials, ch. 1, for the design effect.
+
+    Examples
+    --------
+    >>> made = cluster_wilson(clusters_of([2, 0, 2, 0, 1], [2, 2, 2, 2, 2]))
+    >>> made.design_effect.round(2), made.low.round(2), made.high.round(2)
+    (array([1.67]), array([0.19]), array([0.81]))
+    """
+    count, n, k = clusters.successes, clusters.trials, clusters.clusters
+    with np.errstate(divide="ignore", invalid="ignore"):
+        between = (clusters.spread - count**2 / n) / (k - 1)
+        within = (count - clusters.spread) / (n - k)
+        size = (n - clusters.squares / n) / (k - 1)
+        correlation = (between - within) / (between + (size - 1) * within)
+        effect = 1 + correlation * (clusters.squares - n) / n
+    estimable = (k > 1) & (n > k) & np.isfinite(correlation)
+    correlation = np.where(estimable, correlation, np.nan)
+    effect = np.where(estimable, np.maximum(effect, 1.0), np.where((n > 0) & (n == k), 1.0, np.nan))
+    divisor = np.where(np.isnan(effect), 1.0, effect)
+    low, high = wilson(count / divisor, n / divisor, confidence=confidence)
+    return ClusteredInterval(np.asarray(low), np.asarray(high), effect, correlation)
