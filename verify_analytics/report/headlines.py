@@ -71,8 +71,9 @@ def _within_a_minute(frame: pd.DataFrame) -> Headline:
         return Headline(name, "not observable", "nobody told when sessions were verified", "")
     rate, n = float(minute["rate"]), float(minute["n"])
     counted = f"of {many(n, 'session')}, as {named(source)}"
-    sure = f"half by {seconds(float(half['seconds']))}; no interval yet"
-    return Headline(name, percent(rate, n), counted, sure, rate)
+    low, high = float(minute["low"]), float(minute["high"])
+    sure = _unbroken(f"95 % interval {interval(low, high, n)} %") + f"; half by {seconds(float(half['seconds']))}"
+    return Headline(name, percent(rate, n), counted, sure, rate, low, high)
 
 
 def _leading(frame: pd.DataFrame) -> list[Headline]:

@@ -178,11 +178,13 @@ def test_curves_are_named_at_their_ends_and_do_not_hide_each_other(speed: Any) -
 
 def test_a_band_is_drawn_as_soon_as_the_metric_gives_one(speed: Any) -> None:
     frame = speed([], [("app", 200, 0.7, 0.8)])
-    assert not charts.time_to_verify(frame).axes[0].collections
+    bare = charts.time_to_verify(frame)
+    assert not bare.axes[0].collections
+    assert "Shaded" not in bare.alt
     banded = frame.assign(low=frame["rate"] - 0.05, high=frame["rate"] + 0.05)
     chart = charts.time_to_verify(banded)
     assert chart.axes[0].collections
-    assert "no interval yet" not in chart.alt
+    assert "Shaded: 95 % interval" in chart.alt
 
 
 # --- all of them ------------------------------------------------------------------------------------------------------
