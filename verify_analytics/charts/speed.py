@@ -17,6 +17,7 @@ MOST_GROUPS = 5
 HEADING, CURVES, AXIS, TABLE_HEAD, TABLE_ROW, GAP = 20.0, 168.0, 34.0, 18.0, 15.0, 14.0
 LEFT = 40.0
 NEVER = "—"
+UNKNOWN = "not known"
 UNREACHED = f"{NEVER} means that the curve never gets there."
 BAND = "Shaded: 95\N{NO-BREAK SPACE}% interval at each second by itself."
 PROVIDER = "The provider need not report every verification: a lower curve there may be missing callbacks."
@@ -225,7 +226,8 @@ def _table(sheet: Sheet, curves: Sequence[Curve], top: float) -> None:
 
 def _cell(curve: Curve, measure: str) -> str:
     if measure.startswith("within"):
-        return percent(curve.value(measure, "rate"), curve.n)
+        share = curve.value(measure, "rate")
+        return UNKNOWN if np.isnan(share) else percent(share, curve.n)
     return seconds(curve.value(measure, "seconds"), missing=NEVER)
 
 

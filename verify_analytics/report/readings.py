@@ -7,12 +7,15 @@ import pandas as pd
 from verify_analytics.charts.words import FEW, count, interval, listed, many, named, percent, seconds
 
 SOURCES = ("app", "callback")
+NOT_KNOWN = "not known"
 NOTHING = "Nothing can be said yet: no attempt is old enough to be judged."
 
 
 def figures(row: pd.Series) -> str:
-    """Write a rate with its interval."""
+    """Write a rate with its interval; one that is there for some and not known says so."""
     rate, n = float(row["rate"]), float(row["n"])
+    if math.isnan(rate):
+        return NOT_KNOWN
     return f"{percent(rate, n)} ({interval(float(row['low']), float(row['high']), n)})"
 
 
@@ -145,6 +148,8 @@ def times(frame: pd.DataFrame) -> str:
     ]
     told = [f"{end} ({span(row)})" if span(row) else end for end, row in zip(ends, (half, most), strict=True)]
     n = many(minute["n"], "session")
+    if math.isnan(float(minute["rate"])):
+        return f"None of {n} was watched for 60 s: what share is verified by then is not known."
     return f"{figures(minute)} of {n} are verified within 60 s, as {named(source)}; {', '.join(told)}."
 
 
@@ -152,6 +157,7 @@ def times_by_country(frame: pd.DataFrame) -> str:
     """Tell the slowest and the fastest of the countries with enough sessions."""
     source = source_of(frame)
     rows = frame[(frame["measure"] == "within_60s") & (frame["source"] == source) & (frame["n"] >= FEW)]
+    rows = rows[rows["rate"].notna()]
     if source is None or rows.empty:
         return f"No country has {FEW} sessions that can be observed yet."
     ends = [f"{figures(row)} in {named(row['country'], 'country')}" for row in extremes(rows)]

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from math import isnan
 from typing import NamedTuple
 
 import pandas as pd
@@ -10,7 +11,7 @@ import pandas as pd
 from verify_analytics.charts.frames import in_reading_order
 from verify_analytics.charts.words import GROUPS, count, interval, named, percent, printable, seconds
 
-from .readings import span
+from .readings import NOT_KNOWN, span
 
 # A spreadsheet takes a text that begins like this for a formula, and may run it; some take the full-width forms too.
 FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
@@ -91,6 +92,8 @@ def rate_cell(row: pd.Series) -> Cell:
     rate, n = float(row["rate"]), float(row["n"])
     if n == 0:
         return Cell("–")
+    if isnan(rate):
+        return Cell(NOT_KNOWN)
     return Cell(percent(rate, n), interval(float(row["low"]), float(row["high"]), n))
 
 

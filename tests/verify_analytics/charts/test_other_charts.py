@@ -153,6 +153,12 @@ def test_under_the_curves_stand_n_shares_and_quantiles_that_may_not_exist(speed:
     assert any("never gets there" in text for text in said)
 
 
+def test_a_share_that_nobody_was_watched_for_is_not_known(speed: Any) -> None:
+    frame = speed([], [("app", 1200, 0.7, 0.8)])
+    frame.loc[frame["measure"] == "within_60s", "rate"] = np.nan
+    assert "not known" in texts(charts.time_to_verify(frame))
+
+
 def test_a_source_that_saw_nothing_says_so_and_draws_nothing(speed: Any) -> None:
     chart = charts.time_to_verify(speed([], [("app", 0, 0, 0), ("callback", 190, 0.3, 0.4)]))
     assert len(chart.axes) == 1

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from verify_analytics.report import build, headlines, readings
+from verify_analytics.report import build, headlines, readings, tables
 
 SAMPLE = Path(__file__).parents[3] / "data" / "sample" / "callbacks.parquet"
 
@@ -113,6 +113,13 @@ def test_the_main_figure_on_time_carries_its_interval() -> None:
     assert (told.rate, told.low, told.high) == (0.72, 0.62, 0.8)
     sure = plain(told.sure).replace("\N{WORD JOINER}", "")
     assert sure == "95 % interval 62.0–80.0 %; half by 21 s"
+
+
+def test_a_share_that_nobody_was_watched_for_is_not_known_and_not_none() -> None:
+    frame = speed().assign(rate=math.nan, low=math.nan, high=math.nan)
+    assert readings.times(frame).startswith("None of 100 sessions was watched for 60 s")
+    assert headlines._within_a_minute(frame).value == "not known"
+    assert tables.rate_cell(frame.iloc[0]).text == "not known"
 
 
 def test_nobody_telling_is_not_nobody_verifying() -> None:
