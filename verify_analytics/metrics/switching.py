@@ -15,7 +15,7 @@ from verify_analytics.model.moments import duration_us
 from .by import SESSION_BY, By, checked_by
 from .curves import in_long_form
 from .frames import split_and_total
-from .session_ends import Told, columns_of_clusters, opened_sessions, told_by, warn_of_sessions
+from .session_ends import Told, columns_of_clusters, ends_by_source, opened_sessions, told_by, warn_of_sessions
 from .sources import checked_sources
 from .tally import checked_cluster
 from .watching import BESIDE, LONGEST_SECONDS, TICK_US, TICKS_PER_SECOND, Floats, Units, left_beside, units_by_group
@@ -127,11 +127,12 @@ def when_to_switch(
     stats.sample_size_two_proportions(0.5, 0.25, power=power)
     extra = columns_of_clusters(checked_cluster(cluster))
     frame = opened_sessions(sessions, names, sources, asked_by=asked_by, extra=extra)
+    ends = ends_by_source(frame, sources)
     counted: list[list[Told]] = []
 
     def measured(split: list[str]) -> pd.DataFrame:
         kept = top if split else None
-        counted.append([told_by(frame, each, split, cluster=cluster, top=kept) for each in sources])
+        counted.append([told_by(ends[each], each, split, cluster=cluster, top=kept) for each in sources])
         parts = [_finish(told, moments, more, detect, power) for told in counted[-1]]
         made = pd.concat(parts, ignore_index=True)
         first = [*split, "source", *COLUMNS]

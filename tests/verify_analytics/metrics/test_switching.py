@@ -47,8 +47,8 @@ def test_of_those_still_waiting_the_share_that_verifies_next(sessions_of: Build,
     assert found["high"].iloc[-1] > 0.5
 
 
-def test_the_frame_has_its_columns_in_order_and_in_their_types(sessions_of: Build, engine: Build) -> None:
-    found = metrics.when_to_switch(engine(sessions_of(TEN)), by=["first_channel", "day"])
+def test_the_frame_has_its_columns_in_order_and_in_their_types(sessions_of: Build) -> None:
+    found = metrics.when_to_switch(sessions_of(TEN), by=["first_channel", "day"])
     beside = ["immature", "unobserved", "unknown", "not_observable", "clock_faults", "censored"]
     assert dict(found.dtypes.astype(str)) == {
         "first_channel": "str",
@@ -81,10 +81,10 @@ def test_the_frame_has_its_columns_in_order_and_in_their_types(sessions_of: Buil
     assert set(found["power"]) == {0.8}
 
 
-def test_sessions_no_longer_watched_are_in_no_count_and_bias_no_rate(sessions_of: Build, engine: Build) -> None:
+def test_sessions_no_longer_watched_are_in_no_count_and_bias_no_rate(sessions_of: Build) -> None:
     young = AS_OF_US - 15 * SECOND
     still = {"started_us": young, "last_started_us": young, "mature": False}
-    given = engine(sessions_of([*TEN, still, still]))
+    given = sessions_of([*TEN, still, still])
     found = metrics.when_to_switch(given, source="app", after=[10, 15], within="10s")
     # Two are watched for 15 s: at risk after 10 s, gone after 15.
     assert found[["count", "n"]].to_numpy().tolist() == [[3, 8], [3, 6]]
@@ -101,8 +101,8 @@ def test_the_size_of_an_experiment_agrees_with_statsmodels(detect: float, sessio
     assert found["per_arm"] == pytest.approx(witness, rel=0.01)
 
 
-def test_so_many_must_start_that_two_arms_are_still_waiting(sessions_of: Build, engine: Build) -> None:
-    found = metrics.when_to_switch(engine(sessions_of(TEN)), source="app", after=[10], within="10s", detect=0.1).iloc[0]
+def test_so_many_must_start_that_two_arms_are_still_waiting(sessions_of: Build) -> None:
+    found = metrics.when_to_switch(sessions_of(TEN), source="app", after=[10], within="10s", detect=0.1).iloc[0]
     up = math.ceil(stats.sample_size_two_proportions(0.5, 0.6))
     assert found["per_arm"] == up
     # Six of ten are still waiting then.
@@ -129,24 +129,24 @@ def test_alike_sessions_of_one_recipient_need_more(sessions_of: Build) -> None:
     assert together["high"] - together["low"] > alone["high"] - alone["low"]
 
 
-def test_when_nobody_is_left_or_watched_for_so_long_nothing_is_known(sessions_of: Build, engine: Build) -> None:
+def test_when_nobody_is_left_or_watched_for_so_long_nothing_is_known(sessions_of: Build) -> None:
     young = AS_OF_US - 40 * SECOND
     fresh = {"started_us": young, "last_started_us": young}
     rows = [{**fresh, "verified_app_us": young + 5 * SECOND}, fresh]
-    found = metrics.when_to_switch(engine(sessions_of(rows)), source="app", after=[5, 20, 60], within="30s")
+    found = metrics.when_to_switch(sessions_of(rows), source="app", after=[5, 20, 60], within="30s")
     assert found["n"].tolist() == [1, 1, 0]
     assert found["rate"].isna().tolist() == [False, True, True]
     assert found[["low", "high", "per_arm", "sessions_to_start"]].iloc[1:].isna().all(axis=None)
     assert found["interval"].tolist() == ["cluster_log_log", "none", "none"]
-    everybody = metrics.when_to_switch(engine(sessions_of([app(5)])), source="app", after=[5], within="30s").iloc[0]
+    everybody = metrics.when_to_switch(sessions_of([app(5)]), source="app", after=[5], within="30s").iloc[0]
     assert everybody["n"] == 0
     assert math.isnan(everybody["rate"])
 
 
-def test_a_source_that_never_reported_says_not_observable_in_one_row(sessions_of: Build, engine: Build) -> None:
+def test_a_source_that_never_reported_says_not_observable_in_one_row(sessions_of: Build) -> None:
     blind = [app(None, observable_app=False)] * 3
     with pytest.warns(DoubtfulWarning, match="metrics.when_to_switch: not observable") as caught:
-        found = metrics.when_to_switch(engine(sessions_of(blind)), source="app")
+        found = metrics.when_to_switch(sessions_of(blind), source="app")
     assert [warning.filename for warning in caught] == [__file__]
     assert found[["measure", "n", "sessions", "not_observable"]].to_numpy().tolist() == [["not_observable", 0, 0, 3]]
     assert found[["rate", "after_seconds"]].isna().all(axis=None)
@@ -185,10 +185,10 @@ def test_what_cannot_be_meant_is_refused_in_one_sentence(
         metrics.when_to_switch(sessions_of(TEN), **options)
 
 
-def test_totals_stand_below_the_split(sessions_of: Build, engine: Build) -> None:
+def test_totals_stand_below_the_split(sessions_of: Build) -> None:
     rows = [*TEN, app(10, country="FR")]
     options: dict[str, Any] = {"source": "app", "after": [0], "within": "10s"}
-    found = metrics.when_to_switch(engine(sessions_of(rows)), by="country", totals=True, **options)
+    found = metrics.when_to_switch(sessions_of(rows), by="country", totals=True, **options)
     assert found[["country", "n", "pooled"]].to_numpy().tolist() == [["DE", 10, ""], ["FR", 1, ""], ["all", 11, "all"]]
     alone = metrics.when_to_switch(sessions_of(rows), **options)
     last = found.iloc[[-1]].drop(columns=["country", "pooled"]).reset_index(drop=True)
