@@ -53,8 +53,8 @@ def time_to_verify(
     pandas.DataFrame
         The `by` columns, `source`, `measure`, `seconds`, `rate`, `low`, `high`, `unit`, `count`, `n`, `at_risk`,
         `interval`, `design_effect`, the counts `immature`, `unobserved`, `unknown`, `not_observable`, `clock_faults`,
-        `censored`, then `horizon_seconds`, `as_of`, `patience_seconds`, `window_seconds`, `pooled`. The measures, per
-        group and source:
+        `censored`, then `horizon_seconds`, `as_of`, `patience_seconds`, `window_seconds`, and `small`, `shrunk`,
+        `shrunk_low`, `shrunk_high`, `pooled` as for `delivery_rate`. The measures, per group and source:
 
         ``within_10s``, ``within_30s``, ``within_60s``, ``within_120s``: `rate` is the share verified by `seconds`.
         ``p50``, ``p90``, ``p95``: `seconds` by which the share `rate` is verified; NaN is "not reached".

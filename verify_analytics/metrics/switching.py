@@ -76,7 +76,7 @@ def when_to_switch(
     pandas.DataFrame
         The `by` columns, `source`, `measure`, `after_seconds`, `within_seconds`, `count`, `n`, `rate`, `low`, `high`,
         `interval`, `design_effect`, `sessions`, `detect`, `power`, `per_arm`, `sessions_to_start`, then the counts,
-        `as_of`, `patience_seconds`, `window_seconds` and `pooled` as for `time_to_verify`.
+        `as_of`, `patience_seconds`, `window_seconds` and the last columns as for `time_to_verify`; `shrunk` is NaN.
 
         ``verified_next``: `n` sessions were still waiting, and watched, when `after_seconds` were over; `count` of
         them were seen to verify within the next `within_seconds`. `rate` estimates that share, also where some are not

@@ -35,6 +35,8 @@ def row(frame: pd.DataFrame, measure: str, **where: Any) -> pd.Series:
     return rows.iloc[0]
 
 
+# How many of twenty verify.
+FOUR = {"DE": 8, "FR": 14, "GB": 4, "IN": 18}
 TWENTY = [app(each) for each in range(1, 16)] + [app(None)] * 5
 
 
@@ -153,3 +155,42 @@ def test_what_ends_after_a_day_is_watched_for_a_day_and_no_longer(sessions_of: B
         [day, pytest.approx(2 / 3)],
     ]
     assert set(found["censored"]) == {1}
+
+
+def test_only_shares_by_a_time_lean_on_the_other_groups(sessions_of: Build) -> None:
+    rows = [
+        *(app(10 if each < many else None, country=name) for name, many in FOUR.items() for each in range(20)),
+        # Nothing is known of these: the others lean on each other without them.
+        app(None, country="US", observable_app=False),
+    ]
+    found = metrics.time_to_verify(sessions_of(rows), by="country", source="app", horizon="1min")
+    leaning = found[found["shrunk"].notna()]
+    assert set(leaning["measure"]) == {"within_10s", "within_30s", "within_60s", "within_120s"}
+    within = found[(found["measure"] == "within_10s")].set_index("country")
+    expected = stats.beta_binomial_shrinkage(list(FOUR.values()), [20] * 4)
+    np.testing.assert_allclose(within.loc[list(FOUR), "shrunk"], expected.rate, atol=1e-9)
+    assert within["small"].all()
+
+
+def test_a_share_leans_by_what_is_estimated_and_not_by_what_was_seen(sessions_of: Build) -> None:
+    """Half of the sessions are no longer watched at 60 s: three of twenty were seen, and three of ten estimated."""
+    young = AS_OF_US - 30 * SECOND
+    fresh = {"started_us": young, "last_started_us": young, "mature": False}
+    rows = [
+        row
+        for name, many in FOUR.items()
+        for each in range(10)
+        for row in (app(45 if each < many // 2 else None, country=name), {**fresh, "country": name})
+    ]
+    found = metrics.time_to_verify(sessions_of(rows), by="country", source="app", horizon="1min")
+    within = found[found["measure"] == "within_60s"].set_index("country")
+    assert within.loc["DE", "rate"] == pytest.approx(0.4)
+    estimated = stats.beta_binomial_shrinkage(list(FOUR.values()), [20] * 4)
+    np.testing.assert_allclose(within.loc[list(FOUR), "shrunk"], estimated.rate, atol=1e-9)
+
+
+def test_what_is_left_at_each_time_leans_on_nothing(sessions_of: Build) -> None:
+    rows = [app(10 if each < many else None, country=name) for name, many in FOUR.items() for each in range(20)]
+    found = metrics.when_to_switch(sessions_of(rows), by="country", source="app", after=[0, 20], within="10s")
+    assert found["shrunk"].isna().all()
+    assert found["small"].all()
