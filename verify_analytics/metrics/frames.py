@@ -165,7 +165,8 @@ def with_shrinkage(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
         group has no row of this kind (a code it never met), so that how much groups differ cannot be seen. Of a frame
         of times only the shares by a time lean on each other, among the groups that can be seen: steps of a curve are
         too many, those left waiting differ at each time, and the share of a quantile is given and not found. A design
-        effect makes `n` as many fewer as it says; of units that were not watched to the end the estimated share is taken, as if all had been.
+        effect makes `n` as many fewer as it says; of units that were not watched to the end the estimated share is
+        taken, as if all had been.
     """
     texts = [name for name in names if not is_time(name)]
     others = (frame[texts] == OTHERS).any(axis="columns") if texts else pd.Series(False, index=frame.index)

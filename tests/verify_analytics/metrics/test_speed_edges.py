@@ -14,6 +14,7 @@ import pytest
 
 from verify_analytics import metrics
 from verify_analytics.errors import DoubtfulWarning
+from verify_analytics.metrics.definitions import undefined
 
 Build = Callable[..., Any]
 Row = dict[str, Any]
@@ -250,6 +251,12 @@ def test_nobody_gets_lost_between_the_curve_and_what_is_beside_it(asking: Asking
     n = first["sessions"] if "sessions" in first else first["n"]
     sources = first["source"].nunique() if "source" in first else 1
     assert (n + first[left_out].sum(axis="columns")).sum() == len(asking.given) * sources
+
+
+def test_every_measure_is_defined(asking: Asking) -> None:
+    metric = {"after_seconds": "when_to_switch", "coverage": "time_to_deliver"}
+    name = next((metric[column] for column in metric if column in asking.whole), "time_to_verify")
+    assert undefined(name, asking.whole["measure"]) == []
 
 
 def test_two_readings_in_one_frame_are_refused(sessions_of: Build, attempts_of: Build) -> None:
