@@ -7,8 +7,19 @@ figure carries its numerator, denominator and interval, from when it was seen, a
 # Imported at once and not on demand: a function and its module may share a name, and the function must win.
 from .delivery import delivery_rate
 from .error_codes import error_codes
+from .funnel import funnel
 from .retries import retries
 from .speed import clock_faults, time_to_verify
+from .trust import receipt_trust
 from .verification import verification_rate
 
-__all__ = ["clock_faults", "delivery_rate", "error_codes", "retries", "time_to_verify", "verification_rate"]
+__all__ = [
+    "clock_faults",
+    "delivery_rate",
+    "error_codes",
+    "funnel",
+    "receipt_trust",
+    "retries",
+    "time_to_verify",
+    "verification_rate",
+]

@@ -123,14 +123,13 @@ def warn_if_blind(found: Sequence[tuple[str, Tally]], seen: Iterable[str], *, as
         )
 
 
-def check_whole(sessions: Frame, *, asked_by: str) -> None:
+def check_whole(attempts: Frame, *, asked_by: str) -> None:
     """Doubt sessions that come without all their attempts, and refuse attempts of one session of several readings.
 
     Parameters
     ----------
-    sessions
-        With ``_given`` and ``_in_session``, how many attempts are here and how many the session had, and
-        ``_last_as_of_us``, the latest moment from which one of them was seen.
+    attempts
+        As ``model.attempts`` gives them, filtered or not.
     asked_by
         The metric's name.
 
@@ -144,11 +143,22 @@ def check_whole(sessions: Frame, *, asked_by: str) -> None:
     DoubtfulWarning
         Where attempts are missing that the model had seen.
     """
-    flagged = sessions.with_columns(
-        _missing=nw.when(nw.col("_given") < nw.col("_in_session")).then(nw.lit(1)).otherwise(nw.lit(0)),
-        _mixed=nw.when(nw.col("_last_as_of_us") > nw.col("as_of_us")).then(nw.lit(1)).otherwise(nw.lit(0)),
+    of_sessions = (
+        attempts.with_columns(_given=nw.col("is_attempt").cast(nw.Int64))
+        .group_by("session_id")
+        .agg(
+            nw.col("_given").sum(),
+            nw.col("attempts_in_session").max().alias("_in_session"),
+            nw.col("as_of_us").min().alias("_first_as_of"),
+            nw.col("as_of_us").max().alias("_last_as_of"),
+        )
+        .with_columns(nw.col("_given").cast(nw.Int64))
     )
-    counted = collected(flagged.select("_missing", "_mixed").group_by("_missing", "_mixed").agg(rows=nw.len()))
+    flagged = of_sessions.with_columns(
+        _missing=nw.when(nw.col("_given") < nw.col("_in_session")).then(nw.lit(1)).otherwise(nw.lit(0)),
+        _mixed=nw.when(nw.col("_last_as_of") > nw.col("_first_as_of")).then(nw.lit(1)).otherwise(nw.lit(0)),
+    )
+    counted = collected(flagged.select("_missing", "_mixed").group_by("_missing", "_mixed").agg(nw.len().alias("rows")))
     if (counted["_mixed"] == 1).any():
         raise ArgumentError(
             "the frame holds more than one as_of for the same sessions: compute the metric on each reading by itself"
@@ -159,5 +169,5 @@ def check_whole(sessions: Frame, *, asked_by: str) -> None:
             f"{asked_by}: {missing} of {int(counted['rows'].sum())} sessions are here without all their attempts. A "
             "filter on attempts cuts sessions apart: give all attempts, and choose sessions with by=",
             DoubtfulWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
