@@ -97,9 +97,10 @@ def funnel(
     pandas.DataFrame
         The `by` columns, `source`, `kind`, `measure`, `count`, `n`, `rate`, `low`, `high`, `interval`,
         `design_effect`, the counts `immature`, `unobserved`, `unknown`, `not_observable`, then `as_of`,
-        `patience_seconds`, `window_seconds`, `pooled`. First rows with an empty `source`, of all sessions that were
-        seen, which ask of no verification: steps up to ``delivered``. Then those of each source, of the sessions it
-        could see. `interval` as for `verification_rate`, ``"none"`` for ``sessions``, which are all by definition.
+        `patience_seconds`, `window_seconds`, and `small`, `shrunk`, `shrunk_low`, `shrunk_high`, `pooled` as for
+        `delivery_rate`. First rows with an empty `source`, of all sessions that were seen, which ask of no
+        verification: steps up to ``delivered``. Then those of each source, of the sessions it could see. `interval` as
+        for `verification_rate`, ``"none"`` for ``sessions``, which are all by definition.
         Left out: `immature` and `not_observable` as for `verification_rate`; `unobserved`, the session or one of its
         attempts waited while the collector was not listening; `unknown`, no attempt was seen, or no status that
         anybody listed. These and `n` add up to all sessions of the group.
@@ -157,6 +158,8 @@ def funnel(
         return with_context(made[[*split, *COLUMNS]], found[0][1].context, window=True)
 
     made = split_and_total(measured, names, totals=totals)
+    # All of all is no estimate, and nothing to lean on other groups.
+    made.loc[made["measure"] == "sessions", ["shrunk", "shrunk_low", "shrunk_high"]] = np.nan
     warn_if_stale(counted[0][1].context, asked_by=asked_by)
     warn_if_blind(counted[1 : 1 + len(sources)], SEEN, asked_by=asked_by)
     return made

@@ -80,7 +80,7 @@ def receipt_trust(
         `verification_rate`), `design_effect`; `rate_of_others`, the same share over all other groups, and
         `difference`, the group's less theirs, from `difference_low` to `difference_high`, all NaN without a split;
         the counts `not_asked`, `immature`, `unobserved`, `unknown`, `not_observable`, then `as_of`,
-        `patience_seconds`, `window_seconds`, `pooled`.
+        `patience_seconds`, `window_seconds`, `small`, `shrunk`, `shrunk_low`, `shrunk_high`, `pooled`.
         `not_asked` are seen sessions that are not in the `n` of this measure: not verified or with several attempts;
         without a delivered attempt. The others left out are those of `funnel`. All these and `n` add up to all
         sessions of the group.

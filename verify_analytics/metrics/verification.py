@@ -84,7 +84,8 @@ def verification_rate(
     pandas.DataFrame
         The `by` columns, `source`, `measure`, `count`, `n`, `rate`, `mean`, `low`, `high`, `interval`,
         `design_effect`, the counts `immature`, `unobserved`, `unknown`, `not_observable`, `clock_faults`, then
-        `as_of`, `patience_seconds`, `window_seconds`, `pooled`. `rate` is NaN for a mean and `mean` for a rate.
+        `as_of`, `patience_seconds`, `window_seconds`, and `small`, `shrunk`, `shrunk_low`, `shrunk_high`, `pooled` as
+        for `delivery_rate`. `rate` is NaN for a mean and `mean` for a rate.
         `interval` is ``"cluster_wilson"``, ``"wilson"`` (no design effect could be estimated), ``"t"`` of a mean, or
         ``"not observable"``: this source could see none of the group's sessions, and nothing is known of them.
         Left out: `immature`, too young; `unobserved`, waited while the collector was not listening; `unknown`, none
