@@ -163,6 +163,10 @@ def test_an_attempt_that_was_not_seen_counts_by_the_number_of_the_next(sessions_
     assert counted(found, "verified_with_attempt_3_or_later") == (1, 1)
     assert row(found, "attempts_before_verification")["mean"] == 3
     assert counted(found, "attempts_before_verification") == (3, 1)
+    # Of three attempts the first was not seen, and the last one answers a new need.
+    second = verified(90, attempts=2, attempts_before_verified=1, highest_sequence=3, lowest_sequence=2)
+    found = metrics.verification_rate(sessions_of([second]), source="app")
+    assert counted(found, "verified_with_attempt_2") == (1, 1)
 
 
 @pytest.mark.parametrize("by", ["local_hour", ["month", "first_channel"]])
