@@ -5,7 +5,6 @@
 writes them again; `test_metric_dictionary.py` fails where the page says something else.
 """
 
-import re
 from itertools import groupby
 from pathlib import Path
 
@@ -47,8 +46,8 @@ def session_statuses() -> str:
     ends = ", ".join(f"`{status}` ({means})" for status, means in SESSION_MEANING.items())
     none = ", ".join("an empty code" if not code else f"`{code}`" for code in NO_ERROR)
     return (
-        f"A session's status that reports an end: {ends}. Error codes that say that nothing went wrong: a missing code, "
-        f"{none}, and `{NO_ERROR_IF_COMPLETED}` unless a voice call did not complete."
+        f"A session's status that reports an end: {ends}. Error codes that say that nothing went wrong: a missing "
+        f"code, {none}, and `{NO_ERROR_IF_COMPLETED}` unless a voice call did not complete."
     )
 
 
@@ -68,10 +67,11 @@ PARTS = {"statuses": statuses, "session statuses": session_statuses, "measures":
 def rewritten(text: str) -> str:
     """Give the page with its marked parts as the code has them."""
     for name, make in PARTS.items():
-        marked = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
-        text, found = marked.subn(lambda match, made=make(): f"{match[1]}\n{made}\n\n{match[2]}", text)  # type: ignore[misc]
-        if found != 1:
-            raise ValueError(f"docs/metrics.md must hold the part {name!r} once")
+        before, begins, rest = text.partition(f"<!-- {name} -->\n")
+        _, ends, after = rest.partition(f"<!-- /{name} -->")
+        if not (begins and ends):
+            raise ValueError(f"docs/metrics.md must hold the part {name!r}")
+        text = f"{before}{begins}\n{make()}\n\n{ends}{after}"
     return text
 
 
