@@ -149,14 +149,14 @@ def check_whole(attempts: Frame, *, asked_by: str) -> None:
         .agg(
             nw.col("_given").sum(),
             nw.col("attempts_in_session").max().alias("_in_session"),
-            nw.col("as_of_us").min().alias("_first_as_of"),
-            nw.col("as_of_us").max().alias("_last_as_of"),
+            nw.col("as_of_us").min().alias("_as_of_first_us"),
+            nw.col("as_of_us").max().alias("_as_of_last_us"),
         )
         .with_columns(nw.col("_given").cast(nw.Int64))
     )
     flagged = of_sessions.with_columns(
         _missing=nw.when(nw.col("_given") < nw.col("_in_session")).then(nw.lit(1)).otherwise(nw.lit(0)),
-        _mixed=nw.when(nw.col("_last_as_of") > nw.col("_first_as_of")).then(nw.lit(1)).otherwise(nw.lit(0)),
+        _mixed=nw.when(nw.col("_as_of_last_us") > nw.col("_as_of_first_us")).then(nw.lit(1)).otherwise(nw.lit(0)),
     )
     counted = collected(flagged.select("_missing", "_mixed").group_by("_missing", "_mixed").agg(nw.len().alias("rows")))
     if (counted["_mixed"] == 1).any():
