@@ -73,6 +73,7 @@ SESSIONS = together(
     # Refused by a code that nobody knows.
     session("n", "failed 31415"),
     session("o", "silent", "failed 452", app=3600),
+    session("p", "silent", app=20),
 )
 
 
@@ -85,10 +86,10 @@ def counted(frame: pd.DataFrame, *, source: str = "app") -> dict[str, int]:
 def test_each_session_is_lost_where_its_furthest_attempt_was(attempts_of: Build, engine: Build) -> None:
     found = metrics.funnel(engine(attempts_of(SESSIONS)), source="app")
     assert counted(found) == {
-        "sessions": 15,
+        "sessions": 16,
         "accepted": 9,
         "delivered": 3,
-        "verified": 5,
+        "verified": 6,
         "not_handed_over_policy": 2,
         "not_handed_over_account": 1,
         "not_handed_over_network": 2,
@@ -97,15 +98,15 @@ def test_each_session_is_lost_where_its_furthest_attempt_was(attempts_of: Build,
         "no_receipt": 2,
         "delivered_not_verified": 1,
         "verified_delivered": 2,
-        "verified_without_receipt": 2,
+        "verified_without_receipt": 3,
         "verified_against_receipt": 1,
     }
-    assert counted(found, source="") == {"sessions": 15, "accepted": 9, "delivered": 3}
-    assert set(found["n"]) == {15}
+    assert counted(found, source="") == {"sessions": 16, "accepted": 9, "delivered": 3}
+    assert set(found["n"]) == {16}
     assert found[BESIDE].to_numpy().sum() == 0
     row = found[(found["measure"] == "delivered") & (found["source"] == "app")].iloc[0]
-    assert row["rate"] == pytest.approx(3 / 15, abs=1e-12)
-    assert [row["low"], row["high"]] == pytest.approx(proportion_confint(3, 15, method="wilson"), abs=1e-9)
+    assert row["rate"] == pytest.approx(3 / 16, abs=1e-12)
+    assert [row["low"], row["high"]] == pytest.approx(proportion_confint(3, 16, method="wilson"), abs=1e-9)
 
 
 def test_losses_and_verified_add_up_to_all_sessions_in_every_group(attempts_of: Build, engine: Build) -> None:
@@ -170,14 +171,14 @@ def test_without_a_source_the_answer_is_not_observable_and_never_zero(attempts_o
 
 def test_a_filter_on_attempts_is_doubted_because_it_cuts_sessions_apart(attempts_of: Build) -> None:
     frame = attempts_of(SESSIONS)
-    with pytest.warns(DoubtfulWarning, match=r"metrics\.funnel: 1 of 13 sessions are here without all") as caught:
+    with pytest.warns(DoubtfulWarning, match=r"metrics\.funnel: 1 of 14 sessions are here without all") as caught:
         metrics.funnel(frame[(frame["outcome"] != "delivered") | (frame["session_id"] == "m")], source="app")
     assert [warning.filename for warning in caught] == [__file__]
 
 
 def test_a_wider_window_lets_later_verifications_in(attempts_of: Build) -> None:
     found = metrics.funnel(attempts_of(SESSIONS), window="2h", source="app")
-    assert counted(found)["verified"] == 6
+    assert counted(found)["verified"] == 7
     assert set(found["window_seconds"]) == {7200.0}
 
 
