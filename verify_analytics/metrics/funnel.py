@@ -11,7 +11,7 @@ from narwhals.typing import IntoFrame
 from .by import SESSION_BY, By, checked_by
 from .counting import warn_if_stale
 from .frames import in_long_form, split_and_total, tally_rows, with_context
-from .session_ends import CONTEXT_WITH_WINDOW, LEFT_OUT, NOT_OBSERVABLE, of_source, warn_if_blind
+from .judged import CONTEXT_WITH_WINDOW, LEFT_OUT, NOT_OBSERVABLE, of_source, warn_if_blind
 from .session_receipts import (
     ACCOUNT,
     DELIVERED,

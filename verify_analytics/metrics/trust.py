@@ -14,7 +14,7 @@ from verify_analytics import stats
 from .by import SESSION_BY, By, checked_by
 from .counting import warn_if_stale
 from .frames import in_long_form, split_and_total, tally_rows, with_context
-from .session_ends import CONTEXT_WITH_WINDOW, LEFT_OUT, NOT_OBSERVABLE, of_source, warn_if_blind
+from .judged import CONTEXT_WITH_WINDOW, LEFT_OUT, NOT_OBSERVABLE, of_source, warn_if_blind
 from .session_receipts import DELIVERED, NO_RECEIPT, PLACES, SILENT, judged, sessions_with_receipts
 from .sources import checked_sources
 from .tally import Tally, checked_cluster, tally

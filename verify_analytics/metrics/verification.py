@@ -14,7 +14,7 @@ from .by import SESSION_BY, By, checked_by, columns_of, key
 from .counting import Ints, warn_if_stale
 from .engine import collected, opened
 from .frames import in_long_form, split_and_total, tally_rows, with_context
-from .session_ends import (
+from .judged import (
     CONTEXT_WITH_WINDOW,
     LEFT_OUT,
     NEEDED,
