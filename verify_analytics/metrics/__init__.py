@@ -9,16 +9,22 @@ from .clock_faults import clock_faults
 from .delivery import delivery_rate
 from .delivery_speed import time_to_deliver
 from .error_codes import error_codes
+from .funnel import funnel
 from .retries import retries
 from .speed import time_to_verify
 from .switching import when_to_switch
+from .trust import receipt_trust
+from .verification import verification_rate
 
 __all__ = [
     "clock_faults",
     "delivery_rate",
     "error_codes",
+    "funnel",
+    "receipt_trust",
     "retries",
     "time_to_deliver",
     "time_to_verify",
+    "verification_rate",
     "when_to_switch",
 ]

@@ -40,6 +40,8 @@ def _of(metric: str, *rows: tuple[str, str, str, str]) -> tuple[Definition, ...]
 KNOWN = "mature attempts with a known outcome: delivered, undelivered, failed, accepted or silent"
 WATCHED = "sessions that can be watched from the source, mature or not; the open ones for as long as they were seen"
 RECEIPTED = "attempts of groups whose receipts can be trusted, mature or not; those without an end up to as_of"
+STARTED = "mature sessions of which an attempt was seen"
+JUDGED = f"{STARTED}, and that the source could see"
 
 DEFINITIONS: tuple[Definition, ...] = (
     *_of(
@@ -81,6 +83,42 @@ DEFINITIONS: tuple[Definition, ...] = (
         "when_to_switch",
         ("verified_next", RATE, "verified within the next while", "sessions still waiting after so many seconds"),
         ("not_observable", COUNT, "nothing: no session of the group can be watched", "none"),
+    ),
+    *_of(
+        "verification_rate",
+        ("verified", RATE, "verified within the window", JUDGED),
+        ("first_attempt_conversion", RATE, "verified within the window, before any second attempt", "the same"),
+        ("attempts_before_verification", NUMBER, "attempts made before the verification", "verified sessions"),
+        ("verified_with_attempt_1", RATE, "verified before any second attempt", "verified sessions"),
+        ("verified_with_attempt_2", RATE, "verified after a second attempt, before a third", "verified sessions"),
+        ("verified_with_attempt_3_or_later", RATE, "verified after a third attempt", "verified sessions"),
+    ),
+    *_of(
+        "funnel",
+        ("sessions", RATE, "all of them, so 1", STARTED),
+        ("accepted", RATE, "with an attempt accepted, undelivered or delivered", "the same"),
+        ("delivered", RATE, "with a delivered attempt", "the same"),
+        ("verified", RATE, "verified within the window", "those that the source could see"),
+        ("not_handed_over_policy", RATE, "not verified, all failed, at best for a fraud rule", "the same as verified"),
+        ("not_handed_over_account", RATE, "not verified, all failed, at best for the account", "the same as verified"),
+        ("not_handed_over_network", RATE, "not verified, all failed, at best otherwise", "the same as verified"),
+        ("silent", RATE, "not verified, and nothing was said of any attempt", "the same as verified"),
+        ("undelivered", RATE, "not verified, at best undelivered", "the same as verified"),
+        ("no_receipt", RATE, "not verified, at best accepted without a receipt", "the same as verified"),
+        ("delivered_not_verified", RATE, "delivered and not verified", "the same as verified"),
+        ("verified_delivered", RATE, "verified with a delivered attempt", "the same as verified"),
+        ("verified_without_receipt", RATE, "verified, at best accepted or silent", "the same as verified"),
+        ("verified_against_receipt", RATE, "verified, at best undelivered or failed", "the same as verified"),
+    ),
+    *_of(
+        "receipt_trust",
+        (
+            "verified_against_receipt",
+            RATE,
+            "undelivered or failed by its receipt, never delivered",
+            "sessions verified with one attempt",
+        ),
+        ("delivered_not_verified", RATE, "not verified within the window", "sessions with a delivered attempt"),
     ),
 )
 
