@@ -10,7 +10,7 @@ from verify_analytics import stats
 
 from .counting import Counts, Ints
 from .frames import in_long_form, rate_rows, with_context
-from .retry_sessions import BLIND, MOST, SEEN, VERIFIED
+from .retry_sessions import BLIND, CLUSTER, MOST, SEEN, VERIFIED
 
 GAP_QUANTILES = (0.5, 0.9)
 Mask = NDArray[np.bool_]
@@ -53,6 +53,7 @@ class Figures:
         named = table["_from"].astype("str") + BETWEEN + table["_to"].astype("str")
         self.flow = np.where(known, named.to_numpy(dtype=object), "")
         self.flows = sorted(set(self.flow[self.seen & known]))
+        self.unit, self.units = _numbered(counts)
         self.left_out = {name: counts.total(table["_class"] == name) for name in LEFT_OUT}
         self.left_out["incomplete"] = counts.total(self.seen & ~table["complete"].to_numpy(dtype=bool))
 
@@ -96,7 +97,7 @@ class Figures:
     def rates(self, measure: str, chosen: Mask, among: Mask, *, source: str = "", flow: str = "") -> pd.DataFrame:
         """Make one row per group for one measure; of a flow, only for the groups in which it was seen."""
         n = self.counts.total(among)
-        made = rate_rows(self.groups, measure, self.counts.total(chosen), n)
+        made = rate_rows(self.groups, measure, self.counts.total(chosen), n, clusters=self.clusters(chosen, among))
         blind = (
             self.seen & (self.counts.table[f"_end_{source}"] == BLIND).to_numpy(dtype=bool) if source else ~self.seen
         )
@@ -112,21 +113,36 @@ class Figures:
         )
         return made[self.counts.total(self.seen & (self.flow == flow)) > 0] if flow else made
 
+    def clusters(self, chosen: Mask, among: Mask) -> stats.Clusters:
+        """Sum up the clusters of each group: sessions that are alone by their numbers, the others by whose they are."""
+        alone = self.unit < 0
+        count, n = self.counts.total(chosen & alone), self.counts.total(among & alone)
+        in_count, in_n = (
+            np.bincount(self.unit[mask & ~alone], self.counts.rows[mask & ~alone], len(self.units))
+            for mask in (chosen, among)
+        )
+        several = stats.clusters_of(in_count, in_n, group=self.units, groups=len(self.groups))
+        return stats.Clusters(*(one + all_of for one, all_of in zip((count, n, n, n, count), several, strict=True)))
+
     def bare(self, measure: str, count: Ints, n: Ints) -> pd.DataFrame:
         """Make rows for a measure that is no rate."""
         nothing = np.zeros(len(self.counts.rows), dtype=bool)
         made = self.rates(measure, nothing, nothing)
-        return made.assign(count=count, n=n, rate=np.nan, low=np.nan, high=np.nan, interval="none")
+        return made.assign(count=count, n=n)
 
     def mean_attempts(self) -> pd.DataFrame:
         """Make the mean number of attempts."""
         attempts = self.counts.table["attempts_before_verified"].to_numpy(dtype=float, na_value=0).astype(np.int64)
-        made = np.zeros(len(self.groups), dtype=np.int64)
-        np.add.at(made, self.counts.place[self.seen], (attempts * self.counts.rows)[self.seen])
-        sessions = self.counts.total(self.seen)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            mean = np.where(sessions > 0, made / sessions, np.nan)
-        return self.bare("attempts_per_session", made, sessions).assign(mean=mean)
+        found = []
+        for group in range(len(self.groups)):
+            mine = self.seen & (self.counts.place == group)
+            # By value, so that sums do not depend on the order in which an engine gives its rows.
+            sessions = np.bincount(attempts[mine], self.counts.rows[mine], 1).astype(np.int64)
+            number = np.arange(len(sessions))
+            found.append((number @ sessions, *stats.mean_interval(number, weights=sessions)))
+        count, mean, low, high = np.array(found, dtype=float).reshape(-1, 4).T
+        made = self.bare("attempts_per_session", count.astype(np.int64), self.counts.total(self.seen))
+        return made.assign(mean=mean, low=low, high=high, interval=_named("student", ~np.isnan(low)))
 
     def gap(self, k: int) -> Iterator[pd.DataFrame]:
         """Make the quantiles of the time from attempt k - 1 to k."""
@@ -134,15 +150,34 @@ class Figures:
         of_k = table["attempt_sequence"].to_numpy(dtype=float) == k
         seconds = table["seconds_since_previous"].to_numpy(dtype=float)
         size = np.zeros(len(self.groups), dtype=np.int64)
-        found = np.full((len(GAP_QUANTILES), len(self.groups)), np.nan)
+        found = np.full((3, len(GAP_QUANTILES), len(self.groups)), np.nan)
         # Groups of the gaps are found among the groups of the sessions, for not every group has a gap.
         for place, group in enumerate(_places(self.groups, self.gaps.groups)):
             mine = of_k & (self.gaps.place == place)
             curve = stats.cumulative_incidence(seconds[mine], np.ones(mine.sum()), weights=self.gaps.rows[mine])
             size[group] = self.gaps.rows[mine].sum()
-            found[:, group] = stats.incidence_quantiles(curve, GAP_QUANTILES)
-        for share, value in zip(GAP_QUANTILES, found, strict=True):
-            yield self.bare(f"gap_to_attempt_{k}_p{100 * share:g}", size, size).assign(seconds=value)
+            found[:, :, group] = stats.quantile_intervals(curve, GAP_QUANTILES)
+        kind = _named("log_log", size > 0)
+        for number, share in enumerate(GAP_QUANTILES):
+            value, low, high = found[:, number]
+            made = self.bare(f"gap_to_attempt_{k}_p{100 * share:g}", size, size)
+            yield made.assign(seconds=value, low=low, high=high, interval=kind)
+
+
+def _named(kind: str, known: Mask) -> pd.Series:
+    return pd.Series(np.where(known, kind, "none"), dtype="str")
+
+
+def _numbered(counts: Counts) -> tuple[Ints, Ints]:
+    """Give recipients of several sessions a number in each group: each row's (-1 for none), and each number's group."""
+    named = pd.DataFrame({"place": counts.place, "unit": counts.table[CLUSTER].astype("str").to_numpy()})
+    several = (named["unit"] != "").to_numpy()
+    numbers = named[several].groupby(["place", "unit"], sort=True).ngroup().to_numpy(dtype=np.int64)
+    unit = np.full(len(named), -1, dtype=np.int64)
+    unit[several] = numbers
+    group_of = np.zeros(numbers.max(initial=-1) + 1, dtype=np.int64)
+    group_of[numbers] = counts.place[several]
+    return unit, group_of
 
 
 def _places(groups: pd.DataFrame, some: pd.DataFrame) -> list[int]:
