@@ -136,7 +136,8 @@ def split_and_total(
     if not totals or not names:
         return split
     whole = make([])
-    for name in reversed(names):
+    # A column that the metric has by itself (a code's channel) stays: it says what the row is about.
+    for name in reversed([name for name in names if name not in whole.columns]):
         values = [None] * len(whole) if is_time(name) else [ALL] * len(whole)
         whole.insert(0, name, pd.Series(values, index=whole.index, dtype=split[name].dtype))
     whole["pooled"] = pd.Series(ALL, index=whole.index, dtype="str")
