@@ -36,7 +36,7 @@ class Whole(NamedTuple):
 
 
 class Metric(NamedTuple):
-    """How a metric is asked, by which options, and what adds up to a whole."""
+    """How a metric is asked, by which options (the last are asked of filtered frames too), and what adds up."""
 
     ask: Callable[..., pd.DataFrame]
     options: tuple[Mapping[str, Any], ...] = ({},)
@@ -54,12 +54,12 @@ def of_sessions(name: str) -> Callable[..., pd.DataFrame]:
 
 
 def compared(given: Given, **options: Any) -> pd.DataFrame:
-    """Compare figures of two kinds of intervals; with themselves, so that every row has its fellow."""
-    frame = metrics.retries(given.attempts, cluster="recipient")
+    """Compare figures with themselves, so that every row has its fellow."""
+    frame = metrics.delivery_rate(given.attempts, by="channel")
     return metrics.compare(frame, frame, **options)
 
 
-SPLIT: Mapping[str, Any] = {"by": ["country", "local_hour"], "top": 2, "totals": True, "cluster": "recipient"}
+SPLIT: Mapping[str, Any] = {"by": ["country", "local_weekday"], "top": 2, "totals": True, "cluster": "recipient"}
 SEEN_BY_SOURCE = ("immature", "unobserved", "unknown", "not_observable")
 
 REGISTRY = {
@@ -67,18 +67,18 @@ REGISTRY = {
     "compare": Metric(compared, ({}, {"adjust": "holm"})),
     "delivery_rate": Metric(
         of_attempts("delivery_rate"),
-        ({}, SPLIT, {"by": ["role", "channel"]}, {"by": ["month", "weekday"], "totals": True}),
+        ({}, {"by": ["role", "channel"]}, {"by": ["month", "local_hour"], "totals": True}, SPLIT),
         (Whole("attempts", ("confirmed",)),),
     ),
-    "error_codes": Metric(of_attempts("error_codes"), ({}, SPLIT, {"by": ["channel", "week"], "totals": True})),
+    "error_codes": Metric(of_attempts("error_codes"), ({}, {"by": ["channel", "week"], "totals": True}, SPLIT)),
     "retries": Metric(
         of_attempts("retries"),
-        ({}, SPLIT, {"by": ["first_channel", "quarter"]}),
+        ({}, SPLIT),
         (Whole("sessions", ("reaches_attempt_2",)), Whole("sessions", ("verified_before_attempt_2",), SEEN_BY_SOURCE)),
     ),
     "time_to_verify": Metric(
         of_sessions("time_to_verify"),
-        ({}, {"by": ["country", "day"]}),
+        ({}, {"by": ["country", "week"]}),
         (Whole("sessions", ("within_60s", "not_observable"), (*SEEN_BY_SOURCE, "clock_faults")),),
     ),
 }
