@@ -38,7 +38,7 @@ def divided(count: Ints, n: Ints) -> NDArray[np.float64]:
 
 
 def rate_rows(
-    groups: pd.DataFrame, measure: str, count: Ints, n: Ints, *, clusters: stats.Clusters | None = None
+    groups: pd.DataFrame, measure: str | Sequence[str], count: Ints, n: Ints, *, clusters: stats.Clusters | None = None
 ) -> pd.DataFrame:
     """Make one row per group for one measure: the rate with its interval.
 
@@ -47,7 +47,7 @@ def rate_rows(
     groups
         One row per group.
     measure
-        Its name.
+        Its name; or one name per row, where several measures of the groups are made at once.
     count, n
         Numerator and denominator, one per group.
     clusters

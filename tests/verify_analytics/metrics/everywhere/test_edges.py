@@ -77,6 +77,11 @@ def histories(make: Make) -> dict[str, tuple[list[Row], list[Row] | None]]:
         {"channel": "voice", "country": "US", "attempt_sequence": 2, "recipient_key": "k:2"},
         {"session_id": "c9"},
     ]
+    again: list[Row] = []
+    for number in range(len(swapped)):
+        for row in ordinary(make, "c"):
+            named = {"arrival_id": f"{row['arrival_id']} {number}", "digest": f"1:{number}"}
+            again.append({**row, **swapped[number], **named})
     backwards = session(make, "back0", old, ("sms", 100, "delivered"), ("sms", 40, "delivered"))
     odd = {"channel": "pigeon", "channel_status": "odd", "error_code": "77777", "country": "ZZ", "number_block": "+99"}
     return {
@@ -96,8 +101,7 @@ def histories(make: Make) -> dict[str, tuple[list[Row], list[Row] | None]]:
         "no attempt named": ([{**row, "attempt_id": None} for row in ordinary(make, "none")], [said("none0", 9)]),
         "unknown words": ([{**row, **odd} for row in ordinary(make, "odd")], [said("odd0", 9), said("nobody", 9)]),
         "conflicting facts": (
-            [*ordinary(make, "c"), *({**row, **facts, "arrival_id": f"{row['arrival_id']} {i}", "digest": f"1:{i}"}
-             for i, facts in enumerate(swapped) for row in ordinary(make, "c"))],
+            [*ordinary(make, "c"), *again],
             [said("c0", 20), said("c0", 30)],
         ),
         "clocks running backwards": (
