@@ -73,15 +73,15 @@ def nulls(make: Make) -> list[Row]:
 def histories(make: Make) -> dict[str, tuple[list[Row], list[Row] | None]]:
     usual, old = ordinary(make, "usual"), after("2026-09-10 00:00")
     young = after("2026-11-04 23:50")
-    swapped = [
+    swapped: list[Row] = [
         {"channel": "voice", "country": "US", "attempt_sequence": 2, "recipient_key": "k:2"},
         {"session_id": "c9"},
     ]
     again: list[Row] = []
-    for number in range(len(swapped)):
+    for number, facts in enumerate(swapped):
         for row in ordinary(make, "c"):
             named = {"arrival_id": f"{row['arrival_id']} {number}", "digest": f"1:{number}"}
-            again.append({**row, **swapped[number], **named})
+            again.append({**row, **facts, **named})
     backwards = session(make, "back0", old, ("sms", 100, "delivered"), ("sms", 40, "delivered"))
     odd = {"channel": "pigeon", "channel_status": "odd", "error_code": "77777", "country": "ZZ", "number_block": "+99"}
     return {

@@ -63,7 +63,9 @@ def cut(frame: Any) -> Any:
 def test_the_numbers_are_the_same(
     metric: Any, engine_name: str, filtered: bool, read: Callable[..., Any], expected: Callable[..., pd.DataFrame]
 ) -> None:
-    for options in metric.options[-1:] if filtered else metric.options:
+    # Where only types or rows are others, the last and richest options tell.
+    whole = engine_name in ("pandas", "duckdb") and not filtered
+    for options in metric.options if whole else metric.options[-1:]:
         found, asked = metric.ask(read(engine_name, filtered=filtered), **options), expected(metric, options, filtered)
         assert len(asked) > 0 or metric.may_be_empty
         pd.testing.assert_frame_equal(found, asked, rtol=0, atol=1e-9)
