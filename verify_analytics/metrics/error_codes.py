@@ -97,7 +97,8 @@ def error_codes(
     pandas.DataFrame
         The `by` columns, `channel`, `code`, `name`, `meaning`, `category`, `retryable` (``yes``, ``no``,
         ``unknown``), then the columns of every rate: `measure`, `count`, `n`, `rate`, `low`, `high`, `interval`,
-        `design_effect`, `immature`, `unobserved`, `unknown`, `as_of`, `patience_seconds`, `pooled`.
+        `design_effect`, `immature`, `unobserved`, `unknown`, `as_of`, `patience_seconds`, `small`, `shrunk`,
+        `shrunk_low`, `shrunk_high`, `pooled`.
         ``share_of_unsuccessful`` has `n` = unsuccessful of the group and adds up to 1 over its codes;
         ``share_of_all`` has `n` = all of the group with a known outcome.
         An attempt without a code counts as ``"(none given)"``; a code that nobody listed is shown as it came.

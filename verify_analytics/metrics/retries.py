@@ -62,7 +62,8 @@ def retries(
         The `by` columns, `source` (empty where no verification is asked about), `from_channel`, `to_channel` (empty
         but for flows), `measure`, `count`, `n`, `rate`, `mean`, `seconds`, `low`, `high`, `interval`,
         `design_effect`, the counts `immature`, `unobserved`, `unknown`, `not_observable`, `incomplete`, then
-        `as_of`, `patience_seconds`, `window_seconds`, `pooled`. The measures:
+        `as_of`, `patience_seconds`, `window_seconds`, and `small`, `shrunk`, `shrunk_low`, `shrunk_high`, `pooled` as
+        for `delivery_rate`. The measures:
 
         ``attempts_per_session``
             `mean` attempts per session, `count` / `n`, with the interval of a mean (``"student"``).

@@ -59,7 +59,8 @@ def compared(given: Given, **options: Any) -> pd.DataFrame:
     return metrics.compare(frame, frame, **options)
 
 
-SPLIT: Mapping[str, Any] = {"by": ["country", "local_weekday"], "top": 2, "totals": True, "cluster": "recipient"}
+SPLIT: Mapping[str, Any] = {"by": "country", "top": 2, "totals": True, "cluster": "recipient"}
+LOCAL: Mapping[str, Any] = {**SPLIT, "by": ["country", "local_hour"]}
 SEEN_BY_SOURCE = ("immature", "unobserved", "unknown", "not_observable")
 
 REGISTRY = {
@@ -67,7 +68,7 @@ REGISTRY = {
     "compare": Metric(compared, ({}, {"adjust": "holm"})),
     "delivery_rate": Metric(
         of_attempts("delivery_rate"),
-        ({}, {"by": ["role", "channel"]}, {"by": ["month", "local_hour"], "totals": True}, SPLIT),
+        ({}, {"by": ["role", "month"]}, LOCAL),
         (Whole("attempts", ("confirmed",)),),
     ),
     "error_codes": Metric(of_attempts("error_codes"), ({}, {"by": ["channel", "week"], "totals": True}, SPLIT)),
