@@ -173,18 +173,18 @@ def test_the_largest_blocks_are_kept_the_others_pooled_and_the_whole_beside_them
 ) -> None:
     """The largest by sessions, also where others have more gaps."""
     given = together(
-        *(session(f"a{i}", ("sms", 0), number_block="+4915210000") for i in range(3)),
-        session("b", ("sms", 0), ("sms", 30), ("sms", 50), number_block="+4915220000"),
-        session("c", ("sms", 0), ("voice", 40), number_block="+4915230000"),
+        *(session(f"a{i}", ("sms", 0), country="US", number_block="+1212555") for i in range(3)),
+        session("b", ("sms", 0), ("sms", 30), ("sms", 50), country="US", number_block="+1646555"),
+        session("c", ("sms", 0), ("voice", 40), country="US", number_block="+1718555"),
         session("d", ("sms", 0), number_block=None),
     )
     found = metrics.retries(engine(attempts_of(given)), by=["number_block", "local_hour"], top=1, totals=True)
     groups = found[["number_block", "local_hour", "pooled"]].drop_duplicates().to_numpy().tolist()
-    assert groups == [["+4915210000", 1, ""], ["others", 1, "others"], ["not known", 1, ""], ["all", pd.NA, "all"]]
+    assert groups == [["+1212555", 20, ""], ["others", 20, "others"], ["not known", 1, ""], ["all", pd.NA, "all"]]
     assert counted(found, "reaches_attempt_2", number_block="others") == (2, 2)
     assert counted(found, "gap_to_attempt_2_p50", number_block="others") == (2, 2)
     assert row(found, "gap_to_attempt_2_p50", number_block="others")["seconds"] == 35
-    assert row(found, "gap_to_attempt_2_p50", number_block="+4915210000")["n"] == 0
+    assert row(found, "gap_to_attempt_2_p50", number_block="+1212555")["n"] == 0
     assert counted(found, "reaches_attempt_2", number_block="all") == (2, 6)
     assert row(found, "gap_to_attempt_3_p50", number_block="all")["seconds"] == 20
 

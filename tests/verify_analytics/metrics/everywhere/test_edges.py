@@ -34,7 +34,7 @@ def session(make: Make, name: str, start: float, *steps: tuple[str, float, str],
     rows = []
     for number, (channel, second, status) in enumerate(steps, 1):
         about = {"session_id": name, "attempt_id": f"{name}-{number}", "attempt_sequence": number, "channel": channel}
-        about |= {"requested_at": start + second, "country": "DE", "number_block": "+491520000", **facts}
+        about |= {"requested_at": start + second, "country": "DE", "number_block": "+491520", **facts}
         code = "30" if status in ("failed", "undelivered") else None
         rows += [make(start + second + 1, "queued", **about)]
         rows += [make(start + second + 5, status, **{"error_code": code, **about})]
@@ -115,7 +115,7 @@ def histories(make: Make) -> dict[str, tuple[list[Row], list[Row] | None]]:
         ),
         "clocks that change": (
             [row for i, (country, block, at) in enumerate((
-                ("DE", "+491520000", "2026-10-25 00:30"), ("DE", "+491520000", "2026-10-25 01:30"),
+                ("DE", "+491520", "2026-10-25 00:30"), ("DE", "+491520", "2026-10-25 01:30"),
                 ("US", "+1212555", "2026-11-01 05:30"), ("US", "+1212555", "2026-11-01 06:30"),
                 ("US", None, "2026-11-01 06:30"),
             )) for row in ordinary(make, f"dst{i}", after(at), country=country, number_block=block)],
