@@ -6,6 +6,7 @@ figure carries its numerator, denominator and interval, from when it was seen, a
 
 # Imported at once and not on demand: a function and its module may share a name, and the function must win.
 from .clock_faults import clock_faults
+from .compare import compare
 from .delivery import delivery_rate
 from .delivery_speed import time_to_deliver
 from .error_codes import error_codes
@@ -18,6 +19,7 @@ from .verification import verification_rate
 
 __all__ = [
     "clock_faults",
+    "compare",
     "delivery_rate",
     "error_codes",
     "funnel",
