@@ -9,5 +9,6 @@ from .delivery import delivery_rate
 from .error_codes import error_codes
 from .retries import retries
 from .speed import clock_faults, time_to_verify
+from .webhooks import webhook_health
 
-__all__ = ["clock_faults", "delivery_rate", "error_codes", "retries", "time_to_verify"]
+__all__ = ["clock_faults", "delivery_rate", "error_codes", "retries", "time_to_verify", "webhook_health"]
