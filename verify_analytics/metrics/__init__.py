@@ -5,10 +5,20 @@ figure carries its numerator, denominator and interval, from when it was seen, a
 """
 
 # Imported at once and not on demand: a function and its module may share a name, and the function must win.
+from .collector import collector_gaps, collector_health
 from .delivery import delivery_rate
 from .error_codes import error_codes
 from .retries import retries
 from .speed import clock_faults, time_to_verify
 from .webhooks import webhook_health
 
-__all__ = ["clock_faults", "delivery_rate", "error_codes", "retries", "time_to_verify", "webhook_health"]
+__all__ = [
+    "clock_faults",
+    "collector_gaps",
+    "collector_health",
+    "delivery_rate",
+    "error_codes",
+    "retries",
+    "time_to_verify",
+    "webhook_health",
+]

@@ -98,7 +98,7 @@ def webhook_health(
         The `by` columns, then `measure`, `count`, `n`, `rate`, `low`, `high`, `interval` (``"cluster_wilson"``,
         ``"wilson"``, or ``"not_observable"`` where there is no pulse for any of the group), `design_effect`,
         `coverage_unknown` (arrivals before the first or after the last known minute of the pulse, and all where there
-        is none), `as_of`, `pooled`. A rate of nothing is NaN.
+        is none), `as_of`, `small`, `shrunk`, `shrunk_low`, `shrunk_high`, `pooled`. A rate of nothing is NaN.
         One row per group and measure; without `by`, one group, also when nothing arrived.
 
     Raises
