@@ -6,6 +6,7 @@ figure carries its numerator, denominator and interval, from when it was seen, a
 
 # Imported at once and not on demand: a function and its module may share a name, and the function must win.
 from .collector import collector_gaps, collector_health
+from .completeness import completeness
 from .delivery import delivery_rate
 from .error_codes import error_codes
 from .retries import retries
@@ -16,6 +17,7 @@ __all__ = [
     "clock_faults",
     "collector_gaps",
     "collector_health",
+    "completeness",
     "delivery_rate",
     "error_codes",
     "retries",

@@ -87,7 +87,7 @@ def test_it_is_down_when_no_collector_listens_or_each_by_itself(everywhere: Any,
     rows += [minute(at, accepted=10, collector="two") for at in (1, 2, 3, 9)]
     both = pulse(everywhere, arrow, rows)
     together = metrics.collector_health(both, as_of=after(600))
-    assert together.loc[0, ["count", "minutes_up", "minutes_down", "gaps"]].tolist() == [44, 7, 3, 2]
+    assert together[["count", "minutes_up", "minutes_down", "gaps"]].values.tolist()[0] == [44, 7, 3, 2]
     each = metrics.collector_health(both, as_of=after(600), by="collector", totals=True)
     accepted = each[each["measure"] == "accepted"]
     columns = ["collector", "count", "minutes_up", "minutes_down", "gaps", "pooled"]
