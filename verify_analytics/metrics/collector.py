@@ -194,9 +194,9 @@ def _grouped(minutes: pd.DataFrame, names: Sequence[str]) -> _Grouped:
 
 def _measured(rows: pd.DataFrame, names: Sequence[str], *, pooled: str) -> pd.DataFrame:
     found = _grouped(minutes_of(rows, by_collector="collector" in names), names)
-    words = [name for name in found.minutes.columns if str(name).startswith(FOR) and found.minutes[name].any()]
-    sums = {name: int(found.total(name).sum()) for name in words}
-    words.sort(key=lambda name: (-sums[name], name))
+    reasons = sorted(name for name in found.minutes.columns if str(name).startswith(FOR))
+    sums = {name: int(found.total(name).sum()) for name in reasons}
+    words = sorted((name for name in reasons if sums[name]), key=lambda name: sums[name], reverse=True)
     columns = [*TAKEN, V3_UNPROVED, "quarantined", "refused", *words]
     parts = [_rows(found, column) for column in columns]
     made = pd.concat(parts).sort_values("_group", kind="stable").drop(columns="_group").reset_index(drop=True)
@@ -251,12 +251,14 @@ def _dispersion(found: _Grouped, column: str) -> NDArray[np.float64]:
     whole = hours.groupby("place")[["count", "minutes"]].sum()
     rate = (whole["count"] / whole["minutes"]).reindex(hours["place"]).to_numpy()
     expected = rate * hours["minutes"].to_numpy()
+    off = hours["count"].to_numpy() - expected
     with np.errstate(divide="ignore", invalid="ignore"):
-        chi = np.where(expected > 0, (hours["count"].to_numpy() - expected) ** 2 / expected, np.nan)
-    summed = pd.Series(chi).groupby(hours["place"].to_numpy()).agg(["sum", "size"])
-    enough = (summed["size"] >= 2) & (whole["count"] >= 2)
-    effect = (summed["sum"] / (summed["size"] - 1).where(enough)).clip(lower=1.0)
-    return effect.reindex(range(len(found.groups))).to_numpy(dtype=np.float64)
+        chi = np.where(expected > 0, off * off / expected, np.nan)
+    of_group = pd.Series(chi).groupby(hours["place"].to_numpy())
+    total, size = of_group.sum(), of_group.size()
+    enough = (size >= 2) & (whole["count"] >= 2)
+    effect = (total / (size - 1).where(enough)).reindex(range(len(found.groups)))
+    return np.maximum(effect.to_numpy(dtype=np.float64), 1.0)
 
 
 def _context(rows: pd.DataFrame, as_of_us: int) -> Context:

@@ -52,7 +52,8 @@ def _reasons(rows: pd.DataFrame) -> pd.DataFrame:
     made = {FOR + word: texts.map({text: counts.get(word, 0) for text, counts in read.items()}) for word in words}
     unproved = made.pop(FOR + V3_UNPROVED, pd.Series(0, index=rows.index))
     told = sum(made.values(), start=pd.Series(0, index=rows.index))
-    made[FOR + NOT_TOLD] = (rows["refused"].astype("int64") - told).clip(lower=0)
+    untold = rows["refused"].astype("int64") - told
+    made[FOR + NOT_TOLD] = untold.where(untold > 0, 0)
     return pd.DataFrame({V3_UNPROVED: unproved, **made}, index=rows.index).astype("int64")
 
 

@@ -4,7 +4,7 @@ import narwhals as nw
 
 from verify_analytics.model.frames import Frame, is_true
 
-SEQUENCE_COLUMNS = ("session_id", "attempt_sequence", "seconds_since_previous")
+SEQUENCE_COLUMNS = ("session_id", "key", "attempt_sequence", "seconds_since_previous")
 
 
 def with_shared_numbers(attempts: Frame) -> Frame:
@@ -20,22 +20,16 @@ def with_shared_numbers(attempts: Frame) -> Frame:
     Frame
         With ``_shares_number``, and ``_previous_shared``: several attempts carry the number before this one's.
     """
-    kept = attempts.with_columns(_number=nw.col("attempt_sequence").fill_null(-1))
-    numbers = (
-        kept.filter(~nw.col("attempt_sequence").is_null())
-        .select("session_id", "_number")
-        .group_by("session_id", "_number")
-        .agg(nw.len().alias("_carriers"))
-    )
-    shared = numbers.filter(nw.col("_carriers") > 1).select("session_id", "_number").with_columns(_several=nw.lit(1))
-    after = shared.with_columns(nw.col("_number") + 1).select(
-        "session_id", "_number", _after_several=nw.col("_several")
-    )
-    joined = kept.join(shared, on=["session_id", "_number"], how="left")
-    joined = joined.join(after, on=["session_id", "_number"], how="left")
-    return joined.with_columns(
-        _shares_number=~nw.col("_several").is_null(),
-        _previous_shared=~nw.col("_after_several").is_null(),
+
+    def number(steps: int) -> nw.Expr:
+        return nw.col("attempt_sequence").shift(steps).over("session_id", order_by=["_number", "key"])
+
+    placed = attempts.with_columns(_number=nw.col("attempt_sequence").fill_null(-1))
+    placed = placed.with_columns(_one_before=number(1), _two_before=number(2), _one_after=number(-1))
+    mine, before = nw.col("attempt_sequence"), nw.col("_one_before")
+    return placed.with_columns(
+        _shares_number=is_true(mine == before) | is_true(mine == nw.col("_one_after")),
+        _previous_shared=is_true(before == nw.col("_two_before")) & is_true(mine == before + 1),
     )
 
 
