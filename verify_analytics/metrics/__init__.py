@@ -9,8 +9,10 @@ from .collector import collector_gaps, collector_health
 from .completeness import completeness
 from .delivery import delivery_rate
 from .error_codes import error_codes
+from .lawful import lawful_order, unlawful
 from .retries import retries
 from .speed import clock_faults, time_to_verify
+from .transitions import transitions
 from .webhooks import webhook_health
 
 __all__ = [
@@ -20,7 +22,10 @@ __all__ = [
     "completeness",
     "delivery_rate",
     "error_codes",
+    "lawful_order",
     "retries",
     "time_to_verify",
+    "transitions",
+    "unlawful",
     "webhook_health",
 ]
