@@ -70,16 +70,16 @@ def test_what_cannot_be_read_names_no_reason(quick: Any, arrow: Any, after: Any)
     assert counts(found)["refused"] == 5
 
 
-def test_a_minute_that_is_not_over_does_not_exist_yet(everywhere: Any, arrow: Any, after: Any) -> None:
+def test_a_minute_that_is_not_over_does_not_exist_yet(quick: Any, arrow: Any, after: Any) -> None:
     rows = [minute(0, accepted=1), minute(1, accepted=1), minute(5, accepted=1)]
-    found = metrics.collector_health(pulse(everywhere, arrow, rows), as_of=after(179))
+    found = metrics.collector_health(pulse(quick, arrow, rows), as_of=after(179))
     assert counts(found)["accepted"] == 2
     assert found["minutes_down"].unique().tolist() == [0]
 
 
-def test_a_minute_that_stands_in_the_frame_twice_is_one(everywhere: Any, arrow: Any, after: Any) -> None:
+def test_a_minute_that_stands_in_the_frame_twice_is_one(quick: Any, arrow: Any, after: Any) -> None:
     rows = [minute(0, {"method": 1}, accepted=1)] * 2
-    assert counts(metrics.collector_health(pulse(everywhere, arrow, rows), as_of=after(60)))["accepted"] == 1
+    assert counts(metrics.collector_health(pulse(quick, arrow, rows), as_of=after(60)))["accepted"] == 1
 
 
 def test_it_is_down_when_no_collector_listens_or_each_by_itself(everywhere: Any, arrow: Any, after: Any) -> None:

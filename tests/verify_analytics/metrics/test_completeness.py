@@ -19,39 +19,45 @@ def counted(frame: pd.DataFrame) -> dict[str, tuple[int, int]]:
     return dict(zip(frame["measure"], zip(frame["count"].tolist(), frame["n"].tolist(), strict=True), strict=True))
 
 
-@pytest.mark.parametrize(
-    ("channel", "statuses", "lacks"),
-    [
-        ("sms", ["queued", "sent", "delivered"], None),
-        ("sms", ["sent", "undelivered"], None),
-        ("sms", ["sent"], None),
-        ("sms", ["failed"], None),
-        ("sms", ["delivered"], "lacks_acceptance"),
-        ("sms", ["queued", "undelivered"], "lacks_acceptance"),
-        ("sms", ["queued"], "lacks_end"),
-        ("whatsapp", ["sent", "read"], None),
-        ("whatsapp", ["read"], "lacks_acceptance"),
-        ("voice", ["ringing", "in-progress", "completed"], None),
-        ("voice", ["answer", "completed"], None),
-        ("voice", ["ringing", "completed"], "lacks_acceptance"),
-        ("voice", ["ringing", "no-answer"], None),
-        ("voice", ["busy"], None),
-        ("voice", ["timeout"], None),
-        ("voice", ["ringing", "in-progress"], "lacks_end"),
-        ("voice", ["ringing"], "lacks_end"),
-        (None, ["delivered"], "lacks_acceptance"),
-    ],
-)
-def test_what_must_have_been_said_follows_from_what_was(
-    quick: Any, callback: Any, after: Any, channel: str | None, statuses: list[str], lacks: str | None
+CASES: list[tuple[str | None, list[str], str | None]] = [
+    ("sms", ["queued", "sent", "delivered"], None),
+    ("sms", ["sent", "undelivered"], None),
+    ("sms", ["sent"], None),
+    ("sms", ["failed"], None),
+    ("sms", ["delivered"], "lacks_acceptance"),
+    ("sms", ["queued", "undelivered"], "lacks_acceptance"),
+    ("sms", ["queued"], "lacks_end"),
+    ("whatsapp", ["sent", "read"], None),
+    ("whatsapp", ["read"], "lacks_acceptance"),
+    ("voice", ["ringing", "in-progress", "completed"], None),
+    ("voice", ["answer", "completed"], None),
+    ("voice", ["ringing", "completed"], "lacks_acceptance"),
+    ("voice", ["ringing", "no-answer"], None),
+    ("voice", ["busy"], None),
+    ("voice", ["timeout"], None),
+    ("voice", ["ringing", "in-progress"], "lacks_end"),
+    ("voice", ["ringing"], "lacks_end"),
+    (None, ["delivered"], "lacks_acceptance"),
+]
+
+
+def test_what_must_have_been_said_follows_from_what_was(quick: Any, callback: Any, after: Any) -> None:
+    """The table of the docstring; each case is an attempt in a country of its own."""
+    rows = [
+        callback(at, status, channel=channel, session_id=f"s{n}", attempt_id=f"a{n}", country=f"C{n:02}")
+        for n, (channel, statuses, _) in enumerate(CASES)
+        for at, status in enumerate(statuses)
+    ]
+    found = metrics.completeness(model.attempts(quick.callbacks(rows), as_of=after(3600)), by="country")
+    for n, (_, _, lacks) in enumerate(CASES):
+        of_one = counted(found[found["country"] == f"C{n:02}"])
+        assert of_one["whole"] == (int(lacks is None), 1), CASES[n]
+        assert [name for name in REASONS if of_one[name][0]] == ([lacks] if lacks else []), CASES[n]
+
+
+def test_an_attempt_lacks_the_one_before_it_that_nobody_heard_of(
+    everywhere: Any, quick: Any, callback: Any, after: Any
 ) -> None:
-    rows = [callback(at, status, channel=channel) for at, status in enumerate(statuses)]
-    found = counted(metrics.completeness(model.attempts(quick.callbacks(rows), as_of=after(3600))))
-    assert found["whole"] == (int(lacks is None), 1)
-    assert [name for name in REASONS if found[name][0]] == ([lacks] if lacks else [])
-
-
-def test_an_attempt_lacks_the_one_before_it_that_nobody_heard_of(everywhere: Any, callback: Any, after: Any) -> None:
     rows = [
         callback(1, "sent", session_id="whole", attempt_id="a1"),
         callback(9, "sent", session_id="whole", attempt_id="a2", attempt_sequence=2, requested_at=9),
@@ -60,8 +66,8 @@ def test_an_attempt_lacks_the_one_before_it_that_nobody_heard_of(everywhere: Any
         callback(1, "sent", session_id="bare", attempt_id="d", attempt_sequence=None),
         callback(1, None, session_id="bare", attempt_id=None, attempt_sequence=None),
     ]
-    attempts = model.attempts(everywhere.callbacks(rows), as_of=after(3600))
-    found = metrics.completeness(attempts)
+    attempts = model.attempts(quick.callbacks(rows), as_of=after(3600))
+    found = metrics.completeness(everywhere.of(attempts.to_arrow()))
     assert counted(found) == {
         "whole": (3, 5),
         "lacks_previous_attempt": (2, 5),
@@ -109,11 +115,11 @@ def test_the_reasons_add_up_and_so_do_those_left_out(attempts_of: Any, engine: A
     assert left_out.values.tolist() == [[1, 1, 2]]
 
 
-def test_a_country_whose_callbacks_get_lost_is_seen(attempts_of: Any, engine: Any) -> None:
+def test_a_country_whose_callbacks_get_lost_is_seen(attempts_of: Any) -> None:
     at = 1_793_145_600_000_000
     rows = [{"accepted_us": at, "delivered_us": at, "country": "DE"}] * 3
     rows += [{"delivered_us": at, "country": "FR"}, {"accepted_us": at, "delivered_us": at, "country": "FR"}]
-    found = metrics.completeness(engine(attempts_of(rows)), by="country", totals=True)
+    found = metrics.completeness(attempts_of(rows), by="country", totals=True)
     whole = found[found["measure"] == "whole"]
     assert whole[["country", "count", "n"]].values.tolist() == [["DE", 3, 3], ["FR", 1, 2], ["all", 4, 5]]
     assert (whole["low"] < whole["rate"]).all()
