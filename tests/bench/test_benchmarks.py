@@ -24,6 +24,7 @@ RUNS = {
     "size": ("--callbacks", "40", "--starts", "1", "--connections", "4"),
     "postgres": (*TINY, "--connections", "4"),
     "stages": TINY,
+    "incidence": ("--sessions", "500", "--few", "60", "--rounds", "1"),
 }
 SAID = {
     "append": ["nothing stored", "collector", "from the guide, gunicorn", r"[\d.]+× its throughput"],
@@ -31,6 +32,7 @@ SAID = {
     "size": [r"SQLite: first answer [\d.]+ s after the start", r"\n +40 +[\d.]+ +[\d.]+ +[\d,]+\n"],
     "postgres": ["1 collector ", "2 collectors ", r"160 callbacks sent, 160 rows stored"],
     "stages": ["ledger and SQLite", "waitress and its threads", "the whole"],
+    "incidence": [r"ours, grouped by weights, all +500 +\d+ +[\d.]+ +0\.\d+", r"rows take [\d.]+ times as long"],
 }
 
 
