@@ -56,7 +56,7 @@ CASES: list[tuple[list[tuple[float, str, dict[str, Any]]], set[str]]] = [
     ([(1, "failed", {}), (2, "undelivered", {})], {"failed_and_receipt"}),
     ([(1, "sent", {"attempt_sequence": 2})], {"sequence_jump"}),
     (
-        [(1, "sent", {}), (2, "sent", {"attempt_id": "a2", "requested_at": 1})],
+        [(1, "sent", {}), (2, "sent", {"attempt_id": "a2", "requested_at": -1})],
         {"sequence_shared"},
     ),
     ([(1, "sent", {}), (2, "delivered", {"country": "DE"})], {"facts_conflict"}),
