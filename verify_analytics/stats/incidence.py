@@ -7,6 +7,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from verify_analytics.errors import ArgumentError
 
+from .checks import histories
+
 Floats = NDArray[np.float64]
 
 # Two heights of a curve this close are one height: products of fractions are not exact (as in R's survival).
@@ -18,7 +20,7 @@ class CumulativeIncidence(NamedTuple):
 
     `incidence` holds from its `time` up to the next one. `waiting` is the share with no end of any kind yet.
     `at_risk`, `events`, `competing` and `censored` are (weighted) counts: those still waiting just before that time,
-    and what became of them at it.
+    and what became of them at it. `variance` is that of `incidence`; its square root is the standard error.
     """
 
     time: Floats
@@ -28,6 +30,15 @@ class CumulativeIncidence(NamedTuple):
     events: Floats
     competing: Floats
     censored: Floats
+    variance: Floats
+
+
+class Steps(NamedTuple):
+    """The three curves that counts of ends give; one value per distinct time."""
+
+    incidence: Floats
+    waiting: Floats
+    variance: Floats
 
 
 def cumulative_incidence(
@@ -84,7 +95,7 @@ def cumulative_incidence(
     >>> curve.incidence.round(3)
     array([0.2, 0.2, 0.6, 0.6])
     """
-    time, kind, weight = _checked(durations, events, weights)
+    time, kind, weight = histories(durations, events, weights)
     distinct, place = np.unique(time, return_inverse=True)
 
     def total(chosen: NDArray[np.bool_]) -> Floats:
@@ -92,13 +103,39 @@ def cumulative_incidence(
 
     of_interest, competing, censored = total(kind == cause), total((kind != cause) & (kind != 0)), total(kind == 0)
     at_risk = np.cumsum((of_interest + competing + censored)[::-1])[::-1]
+    steps = curve_of_counts(at_risk, of_interest, competing)
+    return CumulativeIncidence(
+        distinct, steps.incidence, steps.waiting, at_risk, of_interest, competing, censored, steps.variance
+    )
+
+
+def curve_of_counts(at_risk: Floats, events: Floats, competing: Floats) -> Steps:
+    """Multiply up what happened at each time to those at risk then; all three from the first time on."""
     # Nobody at risk (all weights zero): nothing happens, and 0 / 0 must not poison what follows.
     safe = np.where(at_risk > 0, at_risk, 1.0)
-    stay = 1.0 - (of_interest + competing) / safe
-    waiting: Floats = np.cumprod(np.clip(stay, 0.0, 1.0), dtype=float)
-    before = np.concatenate(([1.0], waiting[:-1])) if len(distinct) else waiting
-    incidence = np.cumsum(before * of_interest / safe)
-    return CumulativeIncidence(distinct, incidence, waiting, at_risk, of_interest, competing, censored)
+    ends = events + competing
+    # What rounding leaves of fractional weights is nobody.
+    left = np.where(at_risk - ends > 1e-12 * at_risk, at_risk - ends, 0.0)
+    waiting: Floats = np.cumprod(np.where((left > 0) | (at_risk <= 0), 1.0 - ends / safe, 0.0), dtype=float)
+    before = np.concatenate(([1.0], waiting))[:-1]
+    rise = before * events / safe
+    # How uncertain the fraction that ends is, the rise itself, and how the two go together (multinomial counts).
+    of_ends = np.where(left > 0, ends / (safe * np.where(left > 0, left, 1.0)), 0.0)
+    of_rise = before**2 * events * (safe - events) / safe**3
+    of_both = before * events / safe**2
+    # An error at an earlier time carries over to all that rises later. The sums over the earlier times of
+    # of_ends * (F(t) - F)² and of_both * (F(t) - F) grow by what each rise adds: all terms positive, one pass.
+    ends_before = _before(of_ends)
+    first_power = np.cumsum(rise * ends_before)
+    second_power = np.cumsum(2 * rise * np.concatenate(([0.0], first_power))[:-1] + rise**2 * ends_before)
+    together = np.cumsum(rise * _before(of_both))
+    variance = np.maximum(second_power + np.cumsum(of_rise) - 2 * together, 0.0)
+    return Steps(np.cumsum(rise), waiting, variance)
+
+
+def _before(values: Floats) -> Floats:
+    """Sum what stands before each place."""
+    return np.concatenate(([0.0], np.cumsum(values)))[:-1]
 
 
 def incidence_at(curve: CumulativeIncidence, times: ArrayLike) -> Floats:
@@ -126,7 +163,7 @@ def incidence_at(curve: CumulativeIncidence, times: ArrayLike) -> Floats:
     if not len(curve.time):
         return np.full(at.shape, np.nan)
     heights = np.concatenate(([0.0], curve.incidence))[np.searchsorted(curve.time, at, side="right")]
-    return np.where(at <= _known_until(curve), heights, np.nan)
+    return np.where(at <= known_until(curve), heights, np.nan)
 
 
 def incidence_quantiles(curve: CumulativeIncidence, probabilities: ArrayLike) -> Floats:
@@ -169,10 +206,11 @@ def incidence_quantiles(curve: CumulativeIncidence, probabilities: ArrayLike) ->
     reached = np.searchsorted(curve.incidence, asked - SAME_HEIGHT, side="left")
     beyond = np.searchsorted(curve.incidence, asked + SAME_HEIGHT, side="right")
     size = len(curve.time)
-    if not size:
+    until = known_until(curve)
+    if until == -np.inf:
         return np.full(asked.shape, np.nan)
     first = curve.time[np.minimum(reached, size - 1)]
-    last = first if curve.waiting[-1] <= SAME_HEIGHT else np.full(asked.shape, curve.time[-1])
+    last = first if until == np.inf else np.full(asked.shape, until)
     end = np.where(beyond < size, curve.time[np.minimum(beyond, size - 1)], last)
     flat = np.abs(curve.incidence[np.minimum(reached, size - 1)] - asked) <= SAME_HEIGHT
     return np.where(reached < size, np.where(flat, (first + end) / 2, first), np.nan)
@@ -215,7 +253,7 @@ def restricted_mean(curve: CumulativeIncidence, *, horizon: float) -> float:
     """
     if not (np.isfinite(horizon) and horizon > 0):
         raise ArgumentError(f"the horizon is a time greater than 0; got {horizon!r}")
-    if horizon > _known_until(curve):
+    if horizon > known_until(curve):
         return float("nan")
     inside = curve.time < horizon
     edges = np.concatenate(([0.0], curve.time[inside], [horizon]))
@@ -223,30 +261,9 @@ def restricted_mean(curve: CumulativeIncidence, *, horizon: float) -> float:
     return float(np.sum((1.0 - heights) * np.diff(edges)))
 
 
-def _known_until(curve: CumulativeIncidence) -> float:
+def known_until(curve: CumulativeIncidence) -> float:
     """Say up to which time the curve is known: for ever, if nobody was left waiting at its end."""
-    if not len(curve.time):
+    watched = curve.time[curve.at_risk > 0]
+    if not len(watched):
         return -np.inf
-    return np.inf if curve.waiting[-1] <= SAME_HEIGHT else float(curve.time[-1])
-
-
-def _checked(
-    durations: ArrayLike, events: ArrayLike, weights: ArrayLike | None
-) -> tuple[Floats, NDArray[np.int64], Floats]:
-    """Give the three as arrays of one length, and refuse what no curve can be made of."""
-    time = np.atleast_1d(np.asarray(durations, dtype=float))
-    kind = np.atleast_1d(np.asarray(events))
-    weight = np.ones(time.shape) if weights is None else np.atleast_1d(np.asarray(weights, dtype=float))
-    if time.ndim != 1 or not time.shape == kind.shape == weight.shape:
-        raise ArgumentError(
-            f"durations, events and weights must have one length; got {time.shape}, {kind.shape}, {weight.shape}"
-        )
-    if not np.all(np.isfinite(time)) or np.any(time < 0):
-        wrong = time[~(np.isfinite(time) & (time >= 0))][0]
-        raise ArgumentError(f"a duration is a number from 0 up; got {wrong:g} (set such rows aside, do not clamp them)")
-    code = kind.astype(float)
-    if not np.all(np.isfinite(code) & (code >= 0) & (code == np.floor(code))):
-        raise ArgumentError("an event is a whole number: 0 for still waiting, from 1 up for a kind of end")
-    if not np.all(np.isfinite(weight)) or np.any(weight < 0):
-        raise ArgumentError("a weight is a number from 0 up: how many units the row stands for")
-    return time, code.astype(np.int64), weight
+    return np.inf if curve.waiting[-1] <= SAME_HEIGHT else float(watched[-1])

@@ -1,12 +1,13 @@
 """How sure can we be of a share, and of the difference of two shares? Wilson, and Newcombe."""
 
-from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from verify_analytics.errors import ArgumentError
+
+from .checks import normal_quantile
 
 # A number for a number, an array for an array.
 Numbers = float | NDArray[np.float64]
@@ -70,8 +71,8 @@ def wilson(count: ArrayLike, n: ArrayLike, *, confidence: float = 0.95) -> Inter
     >>> wilson(0, 0)
     Interval(low=nan, high=nan)
     """
-    k, m = _counts(count, n)
-    z = _z(confidence)
+    k, m = counts_of(count, n)
+    z = normal_quantile(confidence)
     with np.errstate(divide="ignore", invalid="ignore"):
         p = k / m
         middle = (p + z * z / (2 * m)) / (1 + z * z / m)
@@ -80,7 +81,7 @@ def wilson(count: ArrayLike, n: ArrayLike, *, confidence: float = 0.95) -> Inter
     low = np.where(k == 0, 0.0, np.clip(middle - half, 0.0, 1.0))
     high = np.where(k == m, 1.0, np.clip(middle + half, 0.0, 1.0))
     known = m > 0
-    return Interval(_plain(np.where(known, low, np.nan)), _plain(np.where(known, high, np.nan)))
+    return Interval(plain(np.where(known, low, np.nan)), plain(np.where(known, high, np.nan)))
 
 
 def newcombe(
@@ -122,8 +123,8 @@ def newcombe(
     >>> f"{difference:.4f} {low:.4f} {high:.4f}"
     '0.2000 0.0524 0.3339'
     """
-    k_1, m_1 = _counts(count_1, n_1)
-    k_2, m_2 = _counts(count_2, n_2)
+    k_1, m_1 = counts_of(count_1, n_1)
+    k_2, m_2 = counts_of(count_2, n_2)
     low_1, high_1 = wilson(k_1, m_1, confidence=confidence)
     low_2, high_2 = wilson(k_2, m_2, confidence=confidence)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -131,10 +132,10 @@ def newcombe(
         difference = p_1 - p_2
         low = difference - np.hypot(p_1 - low_1, high_2 - p_2)
         high = difference + np.hypot(high_1 - p_1, p_2 - low_2)
-    return Difference(_plain(difference), _plain(low), _plain(high))
+    return Difference(plain(difference), plain(low), plain(high))
 
 
-def _counts(count: ArrayLike, n: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def counts_of(count: ArrayLike, n: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Give both as float arrays of one shape, and refuse what cannot be counted."""
     try:
         k, m = np.broadcast_arrays(np.asarray(count, dtype=float), np.asarray(n, dtype=float))
@@ -147,11 +148,6 @@ def _counts(count: ArrayLike, n: ArrayLike) -> tuple[NDArray[np.float64], NDArra
     return k, m
 
 
-def _z(confidence: float) -> float:
-    if not 0 < confidence < 1:
-        raise ArgumentError(f"confidence lies between 0 and 1, for example 0.95; got {confidence!r}")
-    return NormalDist().inv_cdf((1 + confidence) / 2)
-
-
-def _plain(values: NDArray[np.float64]) -> Numbers:
+def plain(values: NDArray[np.float64]) -> Numbers:
+    """Give a number for an array without dimensions."""
     return float(values) if values.ndim == 0 else values
