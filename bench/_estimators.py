@@ -1,0 +1,258 @@
+"""The estimators that are judged, one line each: which figure of which metric, and what is true of it.
+
+A table asks a metric once for a whole batch of histories. An estimator picks its rows: each history's figure with its
+interval, or each group's in each history; its truth is computed from what happened in the world, with no metric.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import polars as pl
+from numpy.typing import NDArray
+
+from bench._truths import Truth
+from bench._worlds import PLACE, Batch, World
+from verify_analytics import metrics, stats
+
+Floats = NDArray[np.float64]
+Of = Callable[[Truth], float | dict[str, float]]
+
+
+class Estimates(NamedTuple):
+    """Figures with their intervals, one each per history, or per group of a history."""
+
+    history: NDArray[np.int64]
+    group: NDArray[np.object_]
+    value: Floats
+    low: Floats
+    high: Floats
+
+
+class Estimator(NamedTuple):
+    """One figure.
+
+    Attributes
+    ----------
+    rows
+        Which rows of the table: a value for each of these columns.
+    column
+        Where its value stands.
+    """
+
+    name: str
+    table: str
+    rows: Mapping[str, str]
+    truth: Of
+    column: str = "rate"
+
+
+def _by_history(batch: Batch, cluster: str = "session") -> pd.DataFrame:
+    return metrics.delivery_rate(batch.attempts, by="country", cluster=cluster)
+
+
+def _first_choices(batch: Batch) -> pd.DataFrame:
+    """Count first choices by history and channel: no session is in two of these groups."""
+    return metrics.delivery_rate(batch.attempts.filter(pl.col("role") == "first_choice"), by=["country", "channel"])
+
+
+def _as_if_independent(table: pd.DataFrame) -> pd.DataFrame:
+    """Give the same figures with Wilson's plain interval."""
+    low, high = stats.wilson(table["count"].to_numpy(), table["n"].to_numpy())
+    return table.assign(low=low, high=high)
+
+
+def _pairs(table: pd.DataFrame, one: pd.Series, other: pd.Series) -> pd.DataFrame:
+    """Subtract the rows of `other` from those of `one`, which are as many and in the same order."""
+    first, second = table[one], table[other]
+    counts = (part[name].to_numpy() for part in (first, second) for name in ("count", "n"))
+    difference, low, high = stats.newcombe(*counts)
+    return first[["country", "measure"]].assign(rate=difference, low=low, high=high)
+
+
+def _two_histories(table: pd.DataFrame) -> pd.DataFrame:
+    """Compare each history with the next one, which is of the same world: in truth they differ by nothing."""
+    odd = table["country"].astype(int) % 2 == 1
+    return _pairs(table, ~odd, odd)
+
+
+def _two_channels(table: pd.DataFrame) -> pd.DataFrame:
+    """Compare messages with calls within each history that has both."""
+    both = table.groupby(["country", "measure"])["channel"].transform(lambda seen: {"sms", "voice"} <= set(seen))
+    return _pairs(table, both & (table["channel"] == "sms"), both & (table["channel"] == "voice"))
+
+
+def _shrunk(table: pd.DataFrame) -> pd.DataFrame:
+    """Draw the countries of each history towards each other."""
+    table = _places(table[table["measure"] == "confirmed"])
+    parts = []
+    for _, part in table.groupby("country", sort=False):
+        rate, low, high, _, _ = stats.beta_binomial_shrinkage(part["count"].to_numpy(), part["n"].to_numpy())
+        parts.append(part.assign(rate=rate, low=low, high=high))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _places(table: pd.DataFrame) -> pd.DataFrame:
+    """Take the names of histories and of countries apart."""
+    apart = table["country"].str.partition(PLACE)
+    return table.assign(country=apart[0], _group=apart[2])
+
+
+TABLES: dict[str, Callable[[Batch], pd.DataFrame]] = {
+    "delivery": _by_history,
+    "delivery, plain": lambda batch: _as_if_independent(_by_history(batch)),
+    "delivery, recipients": lambda batch: _by_history(batch, "recipient"),
+    "delivery by channel": lambda batch: metrics.delivery_rate(batch.attempts, by=["country", "channel"]),
+    "delivery by role": lambda batch: metrics.delivery_rate(batch.attempts, by=["country", "role"]),
+    "delivery, two histories": lambda batch: _two_histories(_by_history(batch)),
+    "delivery, two channels": lambda batch: _two_channels(_first_choices(batch)),
+    "delivery by country": lambda batch: _places(metrics.delivery_rate(batch.places, by="country")),
+    "delivery by country, shrunk": lambda batch: _shrunk(metrics.delivery_rate(batch.places, by="country")),
+    "codes": lambda batch: metrics.error_codes(batch.attempts, by="country"),
+    "retries": lambda batch: metrics.retries(batch.attempts, by="country"),
+    "time": lambda batch: metrics.time_to_verify(batch.sessions, by="country"),
+}
+GROUPED = {"delivery by country", "delivery by country, shrunk"}
+PAIRED = {"delivery, two histories"}
+
+# The measures of delivery: what is counted, of what.
+RECEIPTS = {
+    "confirmed": (("delivered",), ("delivered", "undelivered", "failed", "none")),
+    "accepted": (("delivered", "none"), ("delivered", "undelivered", "failed", "none")),
+    "coverage": (("delivered", "undelivered"), ("delivered", "undelivered", "none")),
+    "not_handed_over": (("failed",), ("delivered", "undelivered", "failed", "none")),
+}
+
+
+def _delivered(measure: str, **where: str) -> Callable[[Truth], float]:
+    """Give the truth of a measure of delivery, among the attempts chosen."""
+    count, n = RECEIPTS[measure]
+    return lambda truth: _share(_chosen(truth.attempts, where)["receipt"], count, n)
+
+
+def _share(values: pd.Series, count: tuple[str, ...], n: tuple[str, ...]) -> float:
+    return float(values.isin(count).sum() / values.isin(n).sum())
+
+
+def _chosen(table: pd.DataFrame, where: Mapping[str, str]) -> pd.DataFrame:
+    for column, value in where.items():
+        table = table[table[column] == value]
+    return table
+
+
+def _confirmed_by_country(truth: Truth) -> dict[str, float]:
+    countries = truth.attempts.groupby("country")["receipt"]
+    return {str(name): _share(values, *RECEIPTS["confirmed"]) for name, values in countries}
+
+
+def _two_roads(truth: Truth) -> float:
+    sms, voice = (_delivered("confirmed", role="first_choice", channel=each)(truth) for each in ("sms", "voice"))
+    return sms - voice
+
+
+def _code(measure: str, channel: str, code: str) -> Of:
+    """Give how frequent a code is, among what did not arrive or among all."""
+    bad = ("undelivered", "failed")
+
+    def share(truth: Truth) -> float:
+        attempts = truth.attempts
+        unsuccessful = attempts["receipt"].isin(bad)
+        this = unsuccessful & (attempts["channel"] == channel) & (attempts["code"] == code)
+        return float(this.sum() / (unsuccessful.sum() if measure == "share_of_unsuccessful" else len(attempts)))
+
+    return share
+
+
+def _sessions(count: Callable[[pd.DataFrame], pd.Series], n: Callable[[pd.DataFrame], pd.Series] | None = None) -> Of:
+    """Give a share of the sessions that are in `n`, or of all."""
+
+    def share(truth: Truth) -> float:
+        among = truth.sessions if n is None else truth.sessions[n(truth.sessions)]
+        return float(count(among).mean())
+
+    return share
+
+
+def _waiting(seconds: float) -> Of:
+    return _sessions(lambda s: s["seconds"] <= seconds)
+
+
+def _quantile(share: float) -> Of:
+    return lambda truth: float(np.quantile(truth.sessions["seconds"].fillna(np.inf), share))
+
+
+def _mean_wait(horizon: float) -> Of:
+    return lambda truth: float(truth.sessions["seconds"].fillna(horizon).clip(upper=horizon).mean())
+
+
+def _estimators() -> list[Estimator]:
+    made = [Estimator(name, "delivery", {"measure": name}, _delivered(name)) for name in RECEIPTS]
+    for table in ("delivery, plain", "delivery, recipients"):
+        how = table.partition(", ")[2]
+        made += [Estimator(f"{name}, {how}", table, {"measure": name}, _delivered(name)) for name in RECEIPTS]
+    for column, values in (("channel", ("sms", "voice")), ("role", ("first_choice", "resend", "fallback"))):
+        for value in values:
+            rows = {"measure": "confirmed", column: value}
+            truth = _delivered("confirmed", **{column: value})
+            made.append(Estimator(f"confirmed, {value}", f"delivery by {column}", rows, truth))
+    confirmed = {"measure": "confirmed"}
+    made += [
+        Estimator("confirmed by country", "delivery by country", confirmed, _confirmed_by_country),
+        Estimator("confirmed by country, shrunk", "delivery by country, shrunk", confirmed, _confirmed_by_country),
+        Estimator("difference of two histories", "delivery, two histories", confirmed, lambda _: 0.0),
+        Estimator("difference of sms and voice", "delivery, two channels", confirmed, _two_roads),
+    ]
+    for measure in ("share_of_unsuccessful", "share_of_all"):
+        for channel, code in (("sms", "80"), ("sms", "300"), ("voice", "3000")):
+            rows = {"measure": measure, "channel": channel, "code": code}
+            made.append(Estimator(f"{channel} {code}, {measure}", "codes", rows, _code(measure, channel, code)))
+    reached = {k: (lambda s, k=k: s["attempts"] >= k) for k in (1, 2, 3)}
+    made += [
+        Estimator(f"reaches_attempt_{k}", "retries", {"measure": f"reaches_attempt_{k}"}, _sessions(reached[k]))
+        for k in (2, 3)
+    ]
+    for k in (1, 2):
+        measure = f"verified_before_attempt_{k + 1}"
+        there = _sessions(lambda s, k=k: s["verified"] & (s["attempts"] == k), reached[k])
+        made.append(Estimator(measure, "retries", {"measure": measure, "source": "app"}, there))
+    made += [
+        Estimator(
+            "rescue",
+            "retries",
+            {"measure": "rescue", "source": "app"},
+            _sessions(lambda s: s["verified"], lambda s: s["fell_back"]),
+        ),
+        Estimator(
+            "resent_too_early",
+            "retries",
+            {"measure": "resent_too_early"},
+            _sessions(lambda s: s["too_early"], lambda s: s["resent"]),
+        ),
+    ]
+    for seconds in (10, 30, 60, 120):
+        rows = {"measure": f"within_{seconds}s", "source": "app"}
+        made.append(Estimator(f"within_{seconds}s", "time", rows, _waiting(seconds)))
+    made.append(Estimator("p50", "time", {"measure": "p50", "source": "app"}, _quantile(0.5), "seconds"))
+    mean = {"measure": "restricted_mean", "source": "app"}
+    made.append(Estimator("restricted_mean", "time", mean, _mean_wait(600), "seconds"))
+    return made
+
+
+ESTIMATORS = _estimators()
+
+
+def estimate(world: World, batch: Batch) -> dict[str, Estimates]:
+    """Make every estimate of a batch of histories; a history without the row has NaN."""
+    tables = {name: make(batch) for name, make in TABLES.items() if world.groups or name not in GROUPED}
+    return {one.name: _picked(one, tables[one.table], batch.names) for one in ESTIMATORS if one.table in tables}
+
+
+def _picked(one: Estimator, table: pd.DataFrame, names: list[str]) -> Estimates:
+    rows = _chosen(table, one.rows)
+    if one.table not in GROUPED:
+        # A history in which nothing of the kind occurred has no row.
+        asked = [name for name in names if one.table not in PAIRED or int(name) % 2 == 0]
+        rows = rows.set_index("country").reindex(asked).rename_axis("country").reset_index().assign(_group="")
+    value, low, high = (rows[name].to_numpy(dtype=float) for name in (one.column, "low", "high"))
+    return Estimates(rows["country"].astype(int).to_numpy(), rows["_group"].to_numpy(dtype=object), value, low, high)
