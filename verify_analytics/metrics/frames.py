@@ -29,6 +29,12 @@ RATE_COLUMNS = (
     "patience_seconds",
 )
 WILSON, CLUSTERED = "wilson", "cluster_wilson"
+# What stands at the end of every rate frame: a small group leaning on the others, and what was pooled.
+GROUP_COLUMNS = ("small", "shrunk", "shrunk_low", "shrunk_high", "pooled")
+# Below this many a rate by itself says little: one more success moves it by three points or more.
+SMALL = 30
+# What tells rows of one group apart, where a metric has it.
+KINDS = ("measure", "source", "channel", "code", "from_channel", "to_channel")
 
 
 def divided(count: Ints, n: Ints) -> NDArray[np.float64]:
@@ -126,18 +132,62 @@ def split_and_total(
     Returns
     -------
     pandas.DataFrame
-        With a last column `pooled`: ``"others"`` for what `top` pooled, ``"all"`` for the whole, else empty. In the
-        rows of the whole, text of the split is ``"all"`` and times are missing.
+        With the last columns `GROUP_COLUMNS`, as `with_shrinkage` has them; `pooled` is ``"others"`` for what `top`
+        pooled, ``"all"`` for the whole, else empty. In the rows of the whole, text of the split is ``"all"`` and times
+        are missing.
     """
-    split = make(list(names))
-    texts = [name for name in names if not is_time(name)]
-    others = (split[texts] == OTHERS).any(axis="columns") if texts else pd.Series(False, index=split.index)
-    split = split.assign(pooled=pd.Series(np.where(others, OTHERS, ""), index=split.index, dtype="str"))
+    split = with_shrinkage(make(list(names)), names)
     if not totals or not names:
         return split
-    whole = make([])
+    whole = with_shrinkage(make([]), [])
     for name in reversed(names):
         values = [None] * len(whole) if is_time(name) else [ALL] * len(whole)
         whole.insert(0, name, pd.Series(values, index=whole.index, dtype=split[name].dtype))
     whole["pooled"] = pd.Series(ALL, index=whole.index, dtype="str")
     return pd.concat([split, whole[split.columns]], ignore_index=True)
+
+
+def with_shrinkage(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Mark small groups, and put beside each rate what it plausibly is in the light of the other groups.
+
+    Parameters
+    ----------
+    frame
+        A metric's frame, with `measure`, `count`, `n`, `rate` and `design_effect`; rows without a rate are left alone.
+    names
+        The split. Groups are of one kind within a measure and what else tells rows apart (a code, a flow, a source).
+
+    Returns
+    -------
+    pandas.DataFrame
+        With the columns `GROUP_COLUMNS`: `small` where `n` is below `SMALL`; `shrunk` with its interval, NaN where
+        there are fewer than three groups, without a split, for ``"others"``, which are not one of a kind, and where a
+        group has no row of this kind (a code it never met), so that how much groups differ cannot be seen. A design
+        effect makes `n` as many fewer as it says.
+    """
+    texts = [name for name in names if not is_time(name)]
+    others = (frame[texts] == OTHERS).any(axis="columns") if texts else pd.Series(False, index=frame.index)
+    made = frame.assign(
+        small=(frame["n"] < SMALL) & frame["rate"].notna(),
+        shrunk=np.nan,
+        shrunk_low=np.nan,
+        shrunk_high=np.nan,
+        pooled=pd.Series(np.where(others, OTHERS, ""), index=frame.index, dtype="str"),
+    )
+    if not names:
+        return made
+    effect = np.maximum(frame["design_effect"].fillna(1.0), 1.0)
+    kinds = [name for name in KINDS if name in frame.columns and name not in names]
+    groups = len(frame.loc[~others, list(names)].drop_duplicates())
+    for _, rows in made[~others].groupby(kinds, sort=False):
+        if len(rows) < groups:
+            continue
+        kind = rows[rows["rate"].notna()]
+        at = kind.index
+        # Whole numbers are wanted: the likelihood counts successes.
+        n = (kind["n"] / effect[at]).round()
+        count = np.minimum((kind["count"] / effect[at]).round(), n)
+        shrunk = stats.beta_binomial_shrinkage(count.to_numpy(), n.to_numpy())
+        made.loc[at, "shrunk"] = shrunk.rate
+        made.loc[at, "shrunk_low"], made.loc[at, "shrunk_high"] = shrunk.low, shrunk.high
+    return made

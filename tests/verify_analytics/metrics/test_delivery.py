@@ -90,6 +90,10 @@ def test_the_frame_has_the_columns_of_the_contract_in_its_types(attempts_of: Bui
         "unknown": "int64",
         "as_of": "datetime64[us, UTC]",
         "patience_seconds": "float64",
+        "small": "bool",
+        "shrunk": "float64",
+        "shrunk_low": "float64",
+        "shrunk_high": "float64",
         "pooled": "str",
     }
     assert set(found["interval"]) <= {"wilson", "cluster_wilson"}

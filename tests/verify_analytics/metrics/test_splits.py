@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from verify_analytics import metrics
+from verify_analytics import metrics, stats
 from verify_analytics.errors import ArgumentError
 from verify_analytics.metrics.zones import zones_of_country, zones_of_prefix
 
@@ -73,8 +73,8 @@ def test_the_hour_of_the_week_takes_two_splits(attempts_of: Build, engine: Build
     ("country", "block", "utc", "hour"),
     [
         # Germany went back to winter time on 2026-10-25 at 01:00 UTC.
-        ("DE", "+491520000", "2026-10-25 00:30", 2),
-        ("DE", "+491520000", "2026-10-25 01:30", 2),
+        ("DE", None, "2026-10-25 00:30", 2),
+        ("DE", None, "2026-10-25 01:30", 2),
         ("DE", None, "2026-10-25 02:30", 3),
         # Area codes settle what the country leaves open.
         ("US", "+1212555", "2026-07-01 12:00", 8),
@@ -83,7 +83,7 @@ def test_the_hour_of_the_week_takes_two_splits(attempts_of: Build, engine: Build
         # A mobile number of Russia may be in any of its zones.
         ("RU", "+7916000", "2026-07-01 12:00", None),
         # Half an hour counts.
-        ("IN", "+91990000", "2026-07-01 12:00", 17),
+        ("IN", None, "2026-07-01 12:00", 17),
         (None, None, "2026-07-01 12:00", None),
         ("ZZ", None, "2026-07-01 12:00", None),
     ],
@@ -139,14 +139,14 @@ def test_top_keeps_the_largest_groups_and_pools_the_rest(attempts_of: Build, eng
 
 def test_top_chooses_blocks_before_countries_before_channels(attempts_of: Build, engine: Build) -> None:
     rows = [
-        {"number_block": "+49155500", "channel": "sms"},
-        {"number_block": "+49155500", "channel": "voice"},
-        {"number_block": "+49155501", "channel": "voice"},
+        {"number_block": "+1201555", "channel": "sms"},
+        {"number_block": "+1201555", "channel": "voice"},
+        {"number_block": "+1202555", "channel": "voice"},
     ]
     found = metrics.delivery_rate(engine(attempts_of(rows)), by=["channel", "number_block"], top=1)
     assert groups(found, "channel", "number_block") == [
-        ("sms", "+49155500", 1),
-        ("voice", "+49155500", 1),
+        ("sms", "+1201555", 1),
+        ("voice", "+1201555", 1),
         ("voice", "others", 1),
     ]
 
@@ -236,3 +236,49 @@ def test_error_codes_know_their_clusters_too(attempts_of: Build, engine: Build) 
     assert set(found["interval"]) == {"cluster_wilson"}
     mixed = [{**row, "session_id": f"s{i % 10}"} for i, row in enumerate(rows)]
     assert set(metrics.error_codes(engine(attempts_of(mixed)))["design_effect"]) == {1.0}
+
+
+def of_country(country: str, arrived: int, of: int) -> list[dict[str, Any]]:
+    return [{"country": country, "outcome": "delivered" if i < arrived else "silent"} for i in range(of)]
+
+
+def test_a_small_group_is_marked_and_leans_on_the_others(attempts_of: Build, engine: Build) -> None:
+    sizes = {"DE": (90, 100), "FR": (70, 100), "AT": (95, 100), "BE": (80, 100), "LU": (0, 2)}
+    rows = [row for country, (arrived, of) in sizes.items() for row in of_country(country, arrived, of)]
+    found = metrics.delivery_rate(engine(attempts_of(rows)), by="country", totals=True)
+    confirmed = found[found["measure"] == "confirmed"].set_index("country")
+    assert confirmed.index[confirmed["small"]].tolist() == ["LU"]
+    expected = stats.beta_binomial_shrinkage([95, 80, 90, 70, 0], [100, 100, 100, 100, 2])
+    assert confirmed["shrunk"].tolist()[:4] == pytest.approx(expected.rate[:4].tolist())
+    assert confirmed["shrunk_low"].tolist()[4] == pytest.approx(expected.low[4])
+    assert confirmed["shrunk_high"].tolist()[4] == pytest.approx(expected.high[4])
+    # Nothing of two arrived, and yet no country is taken to be that bad.
+    assert confirmed["rate"].tolist()[4] == 0
+    assert confirmed["shrunk"].tolist()[4] > 0.5
+    assert confirmed["shrunk"].isna().tolist() == [False] * 5 + [True]
+
+
+def test_two_groups_or_none_cannot_lean_on_each_other(attempts_of: Build) -> None:
+    rows = of_country("DE", 5, 10) + of_country("FR", 5, 10)
+    for by in ((), "country"):
+        assert metrics.delivery_rate(attempts_of(rows), by=by)["shrunk"].isna().all()
+
+
+def test_what_was_pooled_is_no_group_to_lean_on(attempts_of: Build) -> None:
+    rows = [row for country in ("AT", "BE", "DE", "FR", "LU") for row in of_country(country, 5, 10)]
+    found = metrics.delivery_rate(attempts_of(rows), by="country", top=4)
+    assert found.loc[found["pooled"] == "others", "shrunk"].isna().all()
+    assert found.loc[(found["pooled"] == "") & (found["measure"] == "confirmed"), "shrunk"].notna().all()
+
+
+def test_codes_lean_on_the_same_code_elsewhere_if_every_group_met_it(attempts_of: Build) -> None:
+    rows = [
+        {"country": country, "outcome": "failed", "error_code": code}
+        for country, codes in (("AT", "ab"), ("BE", "aab"), ("DE", "aaabc"))
+        for code in codes
+    ]
+    found = metrics.error_codes(attempts_of(rows), by="country")
+    share = found[found["measure"] == "share_of_all"]
+    expected = stats.beta_binomial_shrinkage([1, 2, 3], [2, 3, 5])
+    assert share.loc[share["code"] == "a", "shrunk"].tolist() == pytest.approx(expected.rate.tolist())
+    assert share.loc[share["code"] == "c", "shrunk"].isna().all()
