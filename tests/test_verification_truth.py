@@ -46,15 +46,14 @@ def watched(history: simulate.History) -> pd.DataFrame:
         last=("arrived_started_at", "max"),
         lowest=("arrived_sequence", "min"),
         verified=("arrived_verified_app_at", "min"),
+        can=("arrived_observable_app", "min"),
     )
-    received = history.frames()["verifications"]["received_at"]
-    can = (sessions["started"] >= received.min()) & (sessions["started"] <= received.max())
     down = pd.Series(data=False, index=sessions.index)
     for outage in history.outages:
         since, until = pd.to_datetime([outage.from_us, outage.to_us], unit="us", utc=True)
         ended = (sessions["last"] + WINDOW).dt.floor("min") + MINUTE
         down |= (sessions["started"].dt.floor("min") < until) & (ended > since)
-    chosen: pd.DataFrame = sessions[can & ~down]
+    chosen: pd.DataFrame = sessions[sessions["can"].astype(bool) & ~down]
     return chosen
 
 

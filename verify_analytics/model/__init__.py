@@ -1,13 +1,24 @@
 """Callbacks become attempts, and attempts sessions: the words of this project as columns.
 
 ``fold`` reduces callbacks to states with minimum and maximum alone; ``merge`` puts states together; ``finish`` looks at
-them from one moment. ``attempts`` is the three together, ``sessions`` groups what it gave, ``story`` tells one session.
+them from one moment. ``attempts`` is the three together, ``sessions`` groups what it gave,
+``silences`` lists when a source told nothing, ``story`` tells one session.
 """
 
-from verify_analytics.model.columns import ATTEMPTS, CALLBACKS, PULSE, SESSIONS, STATES, STATES_VERSION, VERIFICATIONS
+from verify_analytics.model.columns import (
+    ATTEMPTS,
+    CALLBACKS,
+    PULSE,
+    SESSIONS,
+    SILENCES,
+    STATES,
+    STATES_VERSION,
+    VERIFICATIONS,
+)
 from verify_analytics.model.finish import attempts, finish
 from verify_analytics.model.fold import fold, merge
 from verify_analytics.model.sessions import sessions
+from verify_analytics.model.silences import silences
 from verify_analytics.model.story import story
 
 __all__ = [
@@ -15,6 +26,7 @@ __all__ = [
     "CALLBACKS",
     "PULSE",
     "SESSIONS",
+    "SILENCES",
     "STATES",
     "STATES_VERSION",
     "VERIFICATIONS",
@@ -23,5 +35,6 @@ __all__ = [
     "fold",
     "merge",
     "sessions",
+    "silences",
     "story",
 ]

@@ -156,6 +156,7 @@ ATTEMPTS = (
     *_columns("moment", "as_of", nullable=False),
     *_columns("integer", "as_of_us", nullable=False),
     *_columns("real", "patience_seconds", nullable=False),
+    *_columns("integer", "app_silence_from_us app_silence_until_us callback_silence_from_us callback_silence_until_us"),
 )
 """One row per key: an attempt, or what a session's callbacks said that named no attempt (`is_attempt` false)."""
 
@@ -180,8 +181,18 @@ SESSIONS = (
     *_columns("moment", "as_of", nullable=False),
     *_columns("integer", "as_of_us", nullable=False),
     *_columns("real", "patience_seconds window_seconds", nullable=False),
+    *_columns("integer", "app_silence_from_us app_silence_until_us callback_silence_from_us callback_silence_until_us"),
 )
 """One row per session_id."""
+
+SILENCES = (
+    *_columns("text", "source", nullable=False),
+    *_columns("integer", "from_us until_us", nullable=False),
+    *_columns("real", "seconds", nullable=False),
+    *_columns("integer", "sessions delivered verified_by_other", nullable=False),
+    *_columns("moment", "as_of", nullable=False),
+)
+"""One row per source and long silence of it."""
 
 
 def require(names: Iterable[str], found: Iterable[str], *, what: str, advice: str) -> None:

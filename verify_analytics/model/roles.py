@@ -66,12 +66,15 @@ def with_session_facts(attempts: Frame) -> Frame:
     """Copy onto every row what its session's rows say together; attempts alone decide where there is one."""
     is_attempt = nw.col("is_attempt")
     masked = attempts.with_columns(
+        _attempt_begun=nw.when(is_attempt).then(nw.col("_begun_us")),
         _attempt_started=nw.when(is_attempt).then(nw.col("started_us")),
         _first_channel=nw.when(is_attempt & nw.col("_key_before").is_null()).then(nw.col("channel")),
         _is_attempt=is_attempt.cast(nw.Int64),
     )
     return (
         masked.with_columns(
+            _attempts_begun=nw.col("_attempt_begun").min().over("session_id"),
+            _any_begun=nw.col("_begun_us").min().over("session_id"),
             _session_started=nw.col("_attempt_started").min().over("session_id"),
             _any_started=nw.col("started_us").min().over("session_id"),
             _last_started=nw.col("_attempt_started").max().over("session_id"),

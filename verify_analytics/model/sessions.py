@@ -28,6 +28,10 @@ _COPIED = (
     "as_of",
     "as_of_us",
     "patience_seconds",
+    "app_silence_from_us",
+    "app_silence_until_us",
+    "callback_silence_from_us",
+    "callback_silence_until_us",
 )
 _RENAMED = {
     "started_us": "session_started_us",
@@ -54,8 +58,9 @@ def sessions(attempts: IntoFrameT, *, window: str | timedelta = DEFAULT_WINDOW) 
         The columns `SESSIONS`, in no order. ``outcome`` is ``verified`` (either source, however late), ``expired`` (a
         callback said so), ``abandoned`` (mature, no end seen) or ``open``. ``ended_us`` is the competing end, the
         expiry or the last attempt before verification plus window, whichever is earlier, null if it lies after
-        ``as_of``. ``observable_…`` says whether that source was reporting when the session started. ``unobserved``:
-        from the start to the last attempt plus window the collector was not always up. One row per session_id.
+        ``as_of``. ``observable_…``: that source was reporting; the session started between its first and last report,
+        and from there to the last attempt plus window lay no long silence of it (`silences`). ``unobserved``: in the
+        same time the collector was not always up. One row per session_id.
 
     Raises
     ------
@@ -122,6 +127,7 @@ def _grouped(masked: Frame) -> Frame:
 
 def _with_ends(grouped: Frame, window_us: int) -> Frame:
     as_of = nw.col("as_of_us")
+    last_us = nw.col("last_started_us") + window_us
     patience_us = (nw.col("patience_seconds") * SECOND_US).cast(nw.Int64)
     ended = grouped.with_columns(
         verified_us=earlier("verified_app_us", "verified_callback_us"),
@@ -139,9 +145,9 @@ def _with_ends(grouped: Frame, window_us: int) -> Frame:
         .when(nw.col("mature"))
         .then(nw.lit("abandoned"))
         .otherwise(nw.lit("open")),
-        unobserved=unobserved(nw.col("last_started_us") + window_us),
-        observable_app=_observable("app_first_us", "app_last_us"),
-        observable_callback=_observable("callback_first_us", "callback_last_us"),
+        unobserved=unobserved(last_us),
+        observable_app=_observable("app", last_us),
+        observable_callback=_observable("callback", last_us),
         fell_back=~nw.col("fallback_started_us").is_null(),
         complete=is_true(nw.col("lowest_sequence") == 1)
         & is_true(nw.col("attempts") == nw.col("highest_sequence"))
@@ -149,9 +155,12 @@ def _with_ends(grouped: Frame, window_us: int) -> Frame:
     )
 
 
-def _observable(first: str, last: str) -> nw.Expr:
-    """Say whether a source was reporting when the session started: between its first and its last report.
+def _observable(source: str, last_us: nw.Expr) -> nw.Expr:
+    """Say whether a source was reporting while a session waited, judged by time alone.
 
-    Long silences in between are not taken out yet; they belong here.
+    The session began between the source's first and last report, and its waiting met no long silence in between.
     """
-    return is_true((nw.col("started_us") >= nw.col(first)) & (nw.col("started_us") <= nw.col(last)))
+    started = nw.col("started_us")
+    within = (started >= nw.col(f"{source}_first_us")) & (started <= nw.col(f"{source}_last_us"))
+    # The silence that is carried is the first one that was not over when the session started.
+    return is_true(within) & ~is_true(nw.col(f"{source}_silence_from_us") <= last_us)

@@ -102,8 +102,9 @@ class Features:
     """Of these reports: sent twice."""
     clock_faults: float = 0.001
     """Of these reports: the application's clock was minutes behind."""
-    reporter_gaps: tuple[tuple[float, float], ...] = ()
-    """Parts of the period, as fractions (from, to), in which the application reports nothing."""
+    reporter_gaps: tuple[tuple[float, float], ...] = ((0.0, 0.06), (0.55, 0.6))
+    """Parts of the period, as fractions (from, to), in which the application reports nothing: it begins late and stops
+    once."""
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -18,6 +18,7 @@ from verify_analytics.simulate.callbacks import NO_ATTEMPT
 from verify_analytics.simulate.countries import PLACES, Integers
 from verify_analytics.simulate.networks import CODES, NORMAL_HANGUP
 from verify_analytics.simulate.people import ATTEMPTS, Story
+from verify_analytics.simulate.spells import Begun, Speech, speech
 from verify_analytics.simulate.witness import Heard, Reading, Reported, Seen, SeenSession, conclude
 from verify_analytics.simulate.words import CHANNELS, FATES, NO_ERROR, NONE, SESSION_STATUSES, STATUSES, read_times
 
@@ -59,6 +60,8 @@ SCHEMA = pa.schema(
         ("arrived_verified_app_at", _MOMENT),
         ("arrived_verified_callback_at", _MOMENT),
         ("arrived_expired_at", _MOMENT),
+        ("arrived_observable_app", pa.bool_()),
+        ("arrived_observable_callback", pa.bool_()),
     ]
 )
 
@@ -161,17 +164,38 @@ def true_roles(story: Story) -> list[list[str]]:
     return found
 
 
-def _tables(history: History) -> Iterator[Any]:
+def spoken(history: History) -> tuple[Speech, Speech]:
+    """Say when the application spoke and when callbacks did, as far as known at ``as_of``: of all sessions together."""
+    seen = reading(history)
+    app, callback, app_us, callback_us = list[Begun](), list[Begun](), list[int](), list[int]()
     for parts in history.chunks():
         for part in parts:
-            yield _table(history, part)
+            app_us += [one.received_us for one in reported(part) if one.received_us <= seen.as_of_us]
+            for session in conclude(heard(part), reported(part), seen)[1].values():
+                begun = (session.started_us, session.reached)
+                app.append(Begun(*begun, session.verified_app_us is not None))
+                callback.append(Begun(*begun, session.verified_callback_us is not None))
+                callback_us += session.told_us
+    return speech(app, app_us), speech(callback, callback_us)
 
 
-def _table(history: History, part: Part) -> Any:
+def _tables(history: History) -> Iterator[Any]:
+    sources = spoken(history)
+    for parts in history.chunks():
+        for part in parts:
+            yield _table(history, part, sources)
+
+
+def _table(history: History, part: Part, sources: tuple[Speech, Speech]) -> Any:
     story = part.story
     session, attempt = np.nonzero(story.exists & (story.requested_us < history.end_us))
     here = (session, attempt)
     attempts, sessions = conclude(heard(part), reported(part), reading(history))
+    waiting_us = reading(history).window_us
+    observable = {
+        name: tuple(source.covers(one.started_us, one.last_started_us + waiting_us) for source in sources)
+        for name, one in sessions.items()
+    }
     roles = true_roles(story)
     rows = list(zip(session.tolist(), attempt.tolist(), strict=True))
     attempt_ids = [part.manners.attempt_id[i * ATTEMPTS + k] for i, k in rows]
@@ -195,6 +219,8 @@ def _table(history: History, part: Part) -> Any:
         "true_verified_at": _moments(story.verified_us[session]),
         "true_expires_at": story.expires_us[session],
         **_arrived([attempts.get(name) for name in attempt_ids], [sessions.get(name) for name in session_ids]),
+        "arrived_observable_app": [observable[name][0] if name in observable else None for name in session_ids],
+        "arrived_observable_callback": [observable[name][1] if name in observable else None for name in session_ids],
     }
     return pa.table([pa.array(columns[field.name], field.type) for field in SCHEMA], schema=SCHEMA)
 

@@ -23,6 +23,7 @@ dictionary of metrics:
    role, started at least `window` and `patience` before. Where no attempt was named, what was said without a name
    stands for the attempts.
 10. *Session*: verified if ever said so, else expired if ever said so, else abandoned when mature, else open.
+11. *Observable*: whether a source was speaking while a session waited is asked in `spells`, of all sessions together.
 """
 
 from __future__ import annotations
@@ -118,12 +119,19 @@ class SeenSession(NamedTuple):
     expired_us: int | None
     outcome: str
     mature: bool
+    started_us: int
+    last_started_us: int
+    reached: bool
+    """Whether a code may have reached somebody: delivered, or accepted and nothing worse."""
+    told_us: tuple[int, ...]
+    """When the first callback of each attempt came that said verified."""
 
 
 @dataclass
 class _Attempt:
     facts: dict[str, set[str | int]] = field(default_factory=dict)
     first_received_us: int = 0
+    told_us: int | None = None
     states: set[str] = field(default_factory=set)
     codes: dict[str, set[str]] = field(default_factory=dict)
 
@@ -182,7 +190,10 @@ def _collected(heard: Iterable[Heard], reported: Iterable[Reported], as_of_us: i
         said = {"validated": "verified"}.get(_word(one.session_status), _word(one.session_status))
         session.said_us.setdefault(said, one.received_us)
         known = session.nameless if one.attempt_id is None else session.attempts
-        _note(known.setdefault(one.attempt_id or "", _Attempt(first_received_us=one.received_us)), one)
+        attempt = known.setdefault(one.attempt_id or "", _Attempt(first_received_us=one.received_us))
+        if said == "verified" and attempt.told_us is None:
+            attempt.told_us = one.received_us
+        _note(attempt, one)
     for report in reported:
         if report.received_us <= as_of_us and report.session_id in sessions:
             sessions[report.session_id].reported_us.append(report.verified_us)
@@ -266,9 +277,9 @@ def _verified_us(session: _Session) -> int | None:
 
 def _seen_session(session: _Session, reading: Reading) -> SeenSession:
     attempts = (session.attempts or session.nameless).values()
-    mature = (
-        max(attempt.started_us for attempt in attempts) <= reading.as_of_us - reading.window_us - reading.patience_us
-    )
+    everything = [*session.attempts.values(), *session.nameless.values()]
+    last_started_us = max(attempt.started_us for attempt in attempts)
+    mature = last_started_us <= reading.as_of_us - reading.window_us - reading.patience_us
     if _verified_us(session) is not None:
         outcome = "verified"
     elif "expired" in session.said_us:
@@ -281,7 +292,15 @@ def _seen_session(session: _Session, reading: Reading) -> SeenSession:
         expired_us=session.said_us.get("expired"),
         outcome=outcome,
         mature=mature,
+        started_us=min(attempt.started_us for attempt in attempts),
+        last_started_us=last_started_us,
+        reached=any(_reached(attempt.states) for attempt in everything),
+        told_us=tuple(attempt.told_us for attempt in everything if attempt.told_us is not None),
     )
+
+
+def _reached(states: set[str]) -> bool:
+    return "delivered" in states or ("accepted" in states and not states & {"failed", "undelivered"})
 
 
 def _word(text: str | None) -> str:

@@ -163,6 +163,12 @@ OPERATIONS: dict[str, tuple[Operation, list[Any]]] = {
         ),
         [1, 2, 3, 4, 5, 6],
     ),
+    "the smallest from here on": (
+        lambda f: f.with_columns(
+            _g=nw.lit(1), _s=nw.when(col("n") == 3).then(2).when(col("n") == 5).then(1)
+        ).with_columns(made=col("_s").fill_null(9).cum_min(reverse=True).over("_g", order_by="n").cast(nw.Int64)),
+        [1, 1, 1, 1, 1, 9],
+    ),
     "rank in a group": (
         lambda f: f.with_columns(made=col("n").rank("ordinal").over("group").cast(nw.Int64)),
         [1, 2, 1, 1, 2, 2],

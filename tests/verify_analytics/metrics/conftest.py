@@ -69,6 +69,10 @@ ATTEMPT_DEFAULTS: dict[str, Any] = {
     "observed_until_us": AS_OF_US,
     "as_of_us": AS_OF_US,
     "patience_seconds": 900.0,
+    "app_silence_from_us": None,
+    "app_silence_until_us": None,
+    "callback_silence_from_us": None,
+    "callback_silence_until_us": None,
 }
 SESSION_DEFAULTS: dict[str, Any] = {
     "session_id": None,
@@ -109,6 +113,10 @@ SESSION_DEFAULTS: dict[str, Any] = {
     "as_of_us": AS_OF_US,
     "patience_seconds": 900.0,
     "window_seconds": 600.0,
+    "app_silence_from_us": None,
+    "app_silence_until_us": None,
+    "callback_silence_from_us": None,
+    "callback_silence_until_us": None,
 }
 FLOATS = {"patience_seconds", "seconds_since_previous", "window_seconds"}
 INTS = {"attempt_sequence", "attempts_in_session", "lowest_sequence", "attempts", "attempts_before_verified"}

@@ -66,9 +66,10 @@ def test_attempts_equal_the_realised_truth_of_what_arrived(read: Any) -> None:
 def test_sessions_equal_the_realised_truth_of_what_arrived(read: Any) -> None:
     _, sessions, truth = read
     known = truth[truth["arrived_session"].astype(bool)].drop_duplicates("session_id")
-    concluded = {
-        row["session_id"]: (row["arrived_session_outcome"], row["arrived_session_mature"]) for row in plain(known)
-    }
-    seen = {row["session_id"]: (row["outcome"], row["mature"]) for row in sessions}
-    assert {outcome for outcome, _ in seen.values()} >= {"verified", "expired", "abandoned"}
+    facts = ("session_outcome", "session_mature", "observable_app", "observable_callback")
+    concluded = {row["session_id"]: tuple(row[f"arrived_{fact}"] for fact in facts) for row in plain(known)}
+    names = ("outcome", "mature", "observable_app", "observable_callback")
+    seen = {row["session_id"]: tuple(row[name] for name in names) for row in sessions}
+    assert {row[0] for row in seen.values()} >= {"verified", "expired", "abandoned"}
+    assert {row[2:] for row in seen.values()} >= {(True, True), (False, True), (False, False)}
     assert seen == concluded

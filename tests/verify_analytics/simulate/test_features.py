@@ -135,7 +135,7 @@ def test_bots_come_on_top_of_people(make: Make) -> None:
 
 
 def test_a_gap_in_reporting_silences_the_application_and_nothing_else(make: Make) -> None:
-    before = make(300).chunk(0)[0]
+    before = make(300, features=Features(reporter_gaps=())).chunk(0)[0]
     gap = make(300, features=Features(reporter_gaps=((0.4, 0.6),)))
     after = gap.chunk(0)[0]
     assert changed(before, after) <= REPORTS

@@ -11,6 +11,7 @@ import pytest
 
 from tests.verify_analytics.simulate.conftest import KEYS, Capture, read_capture
 from verify_analytics.simulate import Features, History
+from verify_analytics.simulate.spells import Begun, Speech, speech
 from verify_analytics.simulate.truth import SCHEMA
 from verify_analytics.simulate.witness import Heard, Reading, Reported, conclude
 
@@ -85,6 +86,20 @@ def test_the_truth_is_what_a_reader_of_the_capture_alone_concludes(
     for row in rows.itertuples():
         assert row.arrived_session_outcome == sessions[str(row.Index)].outcome
         assert row.arrived_session_mature == sessions[str(row.Index)].mature
+    received = [one.received_us for one in reported(capture) if one.received_us <= micro(as_of)]
+    app = speech(
+        [Begun(one.started_us, one.reached, one.verified_app_us is not None) for one in sessions.values()], received
+    )
+    assert len(app.silences) == (as_of.day == 29)
+    waited_us = {name: (one.started_us, one.last_started_us + reading.window_us) for name, one in sessions.items()}
+    assert rows["arrived_observable_app"].to_dict() == {name: app.covers(*waited_us[name]) for name in rows.index}
+    # What callbacks say of sessions' ends is not silent for long in this history.
+    said_us = [moment for one in sessions.values() for moment in one.told_us]
+    callback = Speech(min(said_us), max(said_us))
+    assert rows["arrived_observable_callback"].to_dict() == {
+        name: callback.covers(*waited_us[name]) for name in rows.index
+    }
+    assert 0.6 < rows["arrived_observable_app"].astype(bool).mean() < 0.97
 
 
 def test_there_is_one_row_for_each_attempt_asked_for_before_the_end(make: Make) -> None:

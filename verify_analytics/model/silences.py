@@ -1,0 +1,234 @@
+"""Was this source speaking? When it reported first and last, and its long silences, in which nothing can be known.
+
+Judged by whole minutes, as the collector's own gaps are. A silence is a run of whole minutes between two reports; it is
+long when it lasted an hour and most of the reports that should have come of the sessions begun in it never came.
+"""
+
+import narwhals as nw
+from narwhals.typing import IntoFrameT
+
+from verify_analytics.model.columns import ATTEMPTS, SILENCES, require
+from verify_analytics.model.frames import ONE, Frame, either, is_true, names, no_number, opened
+from verify_analytics.model.moments import MINUTE_US, SECOND_US
+
+SOURCES = ("app", "callback")
+LONG_MINUTES = 60
+"""A silence that is shorter is none: reports may wait in a queue, and nights are quiet."""
+FEWEST_REPORTS = 20
+"""So many sessions reported outside of a silence, and so many expected in it, before it says anything."""
+
+# After every moment that can be told.
+_NEVER = 2**62
+_SUMMED = ("_reached", *(f"_told_{source}" for source in SOURCES))
+
+
+def with_silences(attempts: Frame, states: Frame, reports: Frame | None) -> Frame:
+    """Add for each source its first and last report, and the first long silence that was not over at the start.
+
+    Parameters
+    ----------
+    attempts
+        With the session's facts.
+    states
+        What they were made of. They are read again, as far as needed: an engine that is lazy would make the attempts
+        with all their neighbours twice. The first callback of each that says verified is a report of ``callback``.
+    reports
+        Of the application, received by now, or None.
+
+    Returns
+    -------
+    Frame
+        With ``…_first_us`` and ``…_last_us``, by reception; ``…_silence_from_us`` and ``…_silence_until_us``, whole
+        minutes, the end excluded; null where no long silence follows the start of the session.
+    """
+    minutes = _minutes(states, reports)
+    for source in SOURCES:
+        minutes = _with_silence(minutes, source)
+    found = [f"{source}_{what}_us" for source in SOURCES for what in ("first", "last", "silence_from", "silence_until")]
+    placed = attempts.with_columns(_minute=either("_attempts_begun", "_any_begun") // MINUTE_US)
+    return placed.join(minutes.select("_minute", *found), on="_minute", how="left")
+
+
+def _sessions(states: Frame) -> Frame:
+    """Reduce states to one row per session: when it began, whether a code may have reached anybody, who told of it.
+
+    Where carriers deliver nothing nobody can verify, and that is no silence of the reporter.
+    """
+    refused = ~nw.col("failed_us").is_null() | ~nw.col("undelivered_us").is_null()
+    reached = ~nw.col("delivered_us").is_null() | (~nw.col("accepted_us").is_null() & ~refused)
+    begun = either("requested_us", "first_received_us")
+    marked = states.with_columns(
+        _any_begun=begun,
+        _attempts_begun=nw.when(nw.col("is_attempt")).then(begun),
+        _reached=nw.when(reached).then(1).otherwise(0).cast(nw.Int64),
+    )
+    return marked.group_by("session_id").agg(
+        nw.col("_attempts_begun").min(),
+        nw.col("_any_begun").min(),
+        nw.col("_reached").max(),
+        nw.col("verified_us").min().alias("_callback_verified"),
+    )
+
+
+def _minutes(states: Frame, reports: Frame | None) -> Frame:
+    """Reduce sessions, by their start, and reports, by their arrival, to one row per minute in which there was any."""
+    sessions = _sessions(states).with_columns(_minute=either("_attempts_begun", "_any_begun") // MINUTE_US)
+    heard = states.filter(~nw.col("verified_us").is_null())
+    if reports is None:
+        sessions = sessions.with_columns(_app_verified=no_number("_any_begun"))
+    else:
+        first = reports.group_by("session_id").agg(nw.col("verified_us").min().alias("_app_verified"))
+        sessions = sessions.join(first, on="session_id", how="left")
+    nothing = dict.fromkeys(_SUMMED, nw.lit(0, dtype=nw.Int64))
+    told = {
+        f"_told_{source}": nw.when(~nw.col(f"_{source}_verified").is_null()).then(nw.col("_reached")).otherwise(0)
+        for source in SOURCES
+    }
+    parts = [
+        sessions.with_columns(**told, _app_us=no_number("_any_begun"), _callback_us=no_number("_any_begun")),
+        heard.with_columns(
+            **nothing,
+            _minute=nw.col("verified_us") // MINUTE_US,
+            _app_us=no_number("verified_us"),
+            _callback_us=nw.col("verified_us"),
+        ),
+    ]
+    if reports is not None:
+        arrived = nw.col("received_us")
+        parts.append(
+            reports.with_columns(
+                **nothing, _minute=arrived // MINUTE_US, _app_us=arrived, _callback_us=no_number("received_us")
+            )
+        )
+    kept = ["_minute", *_SUMMED, *(f"_{source}_us" for source in SOURCES)]
+    counted = (
+        nw.concat([part.select(*(nw.col(name).cast(nw.Int64) for name in kept)) for part in parts])
+        .group_by("_minute")
+        .agg(
+            *(nw.col(name).sum() for name in _SUMMED),
+            *(nw.col(f"_{source}_us").min().alias(f"_{source}_first") for source in SOURCES),
+            *(nw.col(f"_{source}_us").max().alias(f"_{source}_last") for source in SOURCES),
+        )
+    )
+    # DuckDB sums integers to 128 bits, which leave it as decimals.
+    return counted.with_columns(*(nw.col(name).cast(nw.Int64) for name in _SUMMED)).with_columns(nw.lit(1).alias(ONE))
+
+
+def _with_silence(minutes: Frame, source: str) -> Frame:
+    """Add the span of one source's reports, and the first long silence that a minute lies in or before."""
+    first, last, told = f"_{source}_first", f"_{source}_last", nw.col(f"_told_{source}")
+    heard, reached = ~nw.col(first).is_null(), nw.col("_reached")
+    runs = (
+        minutes.with_columns(_is_heard=heard, _heard=nw.when(heard).then(nw.col("_minute")))
+        .with_columns(
+            # A minute with a report and those without one up to the next: a run, named by how many reports came before.
+            _run=nw.col("_heard").cum_count().over(ONE, order_by="_minute").cast(nw.Int64),
+            _heard_next=nw.col("_heard").shift(-1).over("_is_heard", order_by="_minute"),
+        )
+        .with_columns(_begin=nw.col("_heard").max().over("_run"), _end=nw.col("_heard_next").max().over("_run"))
+    )
+    silent = ~heard & ~nw.col("_end").is_null()
+    between = heard | ~nw.col("_end").is_null()
+    zero = nw.lit(0, dtype=nw.Int64)
+    masked = runs.with_columns(
+        _in=nw.when(silent).then(reached).otherwise(zero),
+        _told_in=nw.when(silent).then(told).otherwise(zero),
+        _all=nw.when(between).then(reached).otherwise(zero),
+        _told_all=nw.when(between).then(told).otherwise(zero),
+    ).with_columns(
+        _in=nw.col("_in").sum().over("_run").cast(nw.Int64),
+        _told_in=nw.col("_told_in").sum().over("_run").cast(nw.Int64),
+        _all=nw.col("_all").sum().over(ONE).cast(nw.Int64),
+        _told_all=nw.col("_told_all").sum().over(ONE).cast(nw.Int64),
+    )
+    begun, reported = nw.col("_in"), nw.col("_told_in")
+    others, others_reported = nw.col("_all") - nw.col("_in"), nw.col("_told_all") - nw.col("_told_in")
+    # Expected of those begun in it: begun * others_reported / others; multiplied out, so that all are whole numbers.
+    long = (
+        is_true(nw.col("_end") - nw.col("_begin") > LONG_MINUTES)
+        & (others_reported >= FEWEST_REPORTS)
+        & (begun * others_reported >= FEWEST_REPORTS * others)
+        & (2 * reported * others < begun * others_reported)
+    )
+    edges = masked.with_columns(
+        _from=nw.when(long).then((nw.col("_begin") + 1) * MINUTE_US).otherwise(_NEVER),
+        _until=nw.when(long).then(nw.col("_end") * MINUTE_US).otherwise(_NEVER),
+    ).with_columns(
+        _from=nw.col("_from").cum_min(reverse=True).over(ONE, order_by="_minute"),
+        _until=nw.col("_until").cum_min(reverse=True).over(ONE, order_by="_minute"),
+    )
+    return edges.with_columns(
+        **{
+            f"{source}_first_us": nw.col(first).min().over(ONE),
+            f"{source}_last_us": nw.col(last).max().over(ONE),
+            f"{source}_silence_from_us": nw.when(nw.col("_from") < _NEVER).then(nw.col("_from")),
+            f"{source}_silence_until_us": nw.when(nw.col("_until") < _NEVER).then(nw.col("_until")),
+        }
+    )
+
+
+def silences(attempts: IntoFrameT) -> IntoFrameT:
+    """List the long silences of each source: spans in which nobody can say who was verified, because it reported none.
+
+    Parameters
+    ----------
+    attempts
+        What `model.attempts` gave, filtered or not; only sessions that are in it are counted.
+
+    Returns
+    -------
+    frame of the same engine
+        The columns `SILENCES`, in no order. ``source`` is ``app`` or ``callback``; ``from_us`` and ``until_us`` bound
+        the silence in whole minutes, the end excluded; ``sessions`` started in it; of these ``delivered`` have a
+        delivered receipt, and ``verified_by_other`` were verified as the other source says. One row per source and
+        long silence.
+
+    Raises
+    ------
+    SchemaError
+        If a column is missing.
+
+    Notes
+    -----
+    A silence is a run of whole minutes without a report, between the first and the last one. It is long when it lasts
+    at least 60 minutes, at least 20 sessions were reported outside of it, at least 20 reports were to be expected of
+    the sessions that started in it (at the share reported outside), and less than half as many came later. Counted are
+    sessions of which a code may have reached somebody: delivered, or accepted by the network with no failure told.
+
+    It misleads where nobody could verify although codes arrived: an application that was down, or a burst of machines
+    in an otherwise quiet night. Then those sessions are ``not observable`` and in truth were not verified, so the rate
+    is too good. ``verified_by_other`` above 0 proves that the source was silent; 0, where the other source is used and
+    reports at other times, says that rather nobody was verified.
+    """
+    frame = opened(attempts)
+    needed = [column.name for column in ATTEMPTS]
+    require(needed, names(frame), what="attempts", advice="Make them with model.attempts(...)")
+    listed = [_listed(frame, source, other) for source, other in (SOURCES, SOURCES[::-1])]
+    return nw.to_native(nw.concat(listed))  # type: ignore[no-any-return]
+
+
+def _listed(attempts: Frame, source: str, other: str) -> Frame:
+    """List one source's long silences. Every session that started before the end of one knows of it."""
+    begin, end = f"{source}_silence_from_us", f"{source}_silence_until_us"
+    knowing = attempts.filter(~nw.col(begin).is_null())
+    sessions = knowing.group_by("session_id", begin, end).agg(
+        nw.col("session_started_us").min(),
+        nw.col("delivered_us").min(),
+        nw.col(f"session_verified_{other}_us").min().alias("_verified_us"),
+        nw.col("as_of").min(),
+    )
+    inside = is_true(nw.col("session_started_us") >= nw.col(begin))
+    flagged = sessions.with_columns(
+        sessions=inside.cast(nw.Int64),
+        delivered=(inside & ~nw.col("delivered_us").is_null()).cast(nw.Int64),
+        verified_by_other=(inside & ~nw.col("_verified_us").is_null()).cast(nw.Int64),
+    )
+    counts = ("sessions", "delivered", "verified_by_other")
+    counted = flagged.group_by(begin, end).agg(*(nw.col(name).sum() for name in counts), nw.col("as_of").min())
+    return counted.with_columns(
+        *(nw.col(name).cast(nw.Int64) for name in counts),
+        source=nw.lit(source),
+        from_us=nw.col(begin),
+        until_us=nw.col(end),
+        seconds=(nw.col(end) - nw.col(begin)).cast(nw.Float64) / SECOND_US,
+    ).select(*(column.name for column in SILENCES))
