@@ -10,19 +10,21 @@ from numpy.typing import ArrayLike
 from verify_analytics.errors import ArgumentError
 
 from .checks import Floats, one_tail
-from .proportion import counts_of, wilson
-from .special import beta_quantile, digamma, trigamma
+from .proportion import counts_of
+from .special import beta_quantile, digamma, log_gamma, trigamma
 
-# Where the groups' spread is looked for: the logarithm of alpha + beta, of the trials that the common rate counts for.
-# One trial is what Jeffreys' prior counts for; with less, a group of 3 of 3 would be certain.
-_SMALLEST, _GREATEST = math.log(1.0), math.log(1e7)
+# Where the likeliest spread is looked for: the logarithm of alpha + beta, the trials that the common rate counts for.
+_SMALLEST, _GREATEST = math.log(1e-3), math.log(1e7)
+# How many spreads are weighed, and at how many common rates each: nodes and weights for a normal distribution.
+_SPREADS = 40
+_NODES, _NODE_WEIGHTS = np.polynomial.hermite_e.hermegauss(5)
 
 
 class Shrunk(NamedTuple):
-    """The rates drawn towards the common one, and what they were drawn by.
+    """The rates drawn towards the common one, and how the groups' rates are most likely spread.
 
-    `rate`, `low` and `high` have one value per group. The groups' rates were taken to be spread as Beta(`alpha`,
-    `beta`): their mean is alpha / (alpha + beta), and it counts for alpha + beta trials in each group.
+    `rate`, `low` and `high` have one value per group. The likeliest spread is Beta(`alpha`, `beta`): its mean is
+    alpha / (alpha + beta), and the common rate counts for about alpha + beta trials in each group.
     """
 
     rate: Floats
@@ -35,14 +37,15 @@ class Shrunk(NamedTuple):
 def beta_binomial_shrinkage(count: ArrayLike, n: ArrayLike, *, confidence: float = 0.95) -> Shrunk:
     """Say what each group's rate plausibly is, leaning on all groups together where a group itself is small.
 
-    The rates of the groups are taken to be spread as a beta distribution, whose two parameters are fitted to all groups
-    by maximum likelihood (the beta-binomial distribution). The posterior of a group's rate is then
-    Beta(alpha + k, beta + n - k); its mean ``(alpha + k) / (alpha + beta + n)`` is the shrunk rate.
+    The rates of the groups are taken to be spread as a beta distribution. If it were known to be Beta(a, b), a group's
+    rate would be Beta(a + k, b + n - k) after its own counts, with the mean ``(a + k) / (a + b + n)``. It is not known:
+    many of them are tried, each weighed by how well it explains all groups, and the mean and the variance of a rate
+    over all of them are those of the beta distribution whose mean and quantiles are given.
 
     Parameters
     ----------
     count
-        Successes of each group: whole numbers, at least 0 and at most its `n`.
+        Successes of each group, at least 0 and at most its `n`.
     n
         Trials of each group.
     confidence
@@ -51,10 +54,10 @@ def beta_binomial_shrinkage(count: ArrayLike, n: ArrayLike, *, confidence: float
     Returns
     -------
     Shrunk
-        One `rate`, `low` and `high` per group. NaN for a group without trials. All NaN where fewer than three groups
-        have any, because from two one cannot tell how much groups differ. Where the groups differ no more than chance
-        makes them, `alpha` and `beta` are infinite: every group gets the pooled rate with its Wilson interval.
-        alpha + beta is at least 1, what Jeffreys' prior counts for.
+        One `rate`, `low` and `high` per group; NaN for a group without trials. All NaN where fewer than three groups
+        have any, because from two one cannot tell how much groups differ. `alpha` and `beta` are the most likely ones
+        (maximum likelihood of the beta-binomial distribution), two numbers, and infinite where the groups differ no
+        more than chance makes them: then only chance is left to draw rates apart, and they come close together.
 
     Raises
     ------
@@ -63,14 +66,20 @@ def beta_binomial_shrinkage(count: ArrayLike, n: ArrayLike, *, confidence: float
 
     Notes
     -----
-    The interval takes alpha and beta as known; with few groups (below ten or so) it is too narrow. It is wrong for a
-    group that is not one of a kind with the others: shrink countries by country, not a test channel among real ones.
+    Beforehand the weight of the common rate in a group of middling size, ``(a + b) / (a + b + median n)``, is as likely
+    to be one share as another, and so is the common rate. With the likeliest spread alone, as is often done, intervals
+    of 95 % hold some 80 % of the true rates of five groups; so they hold about 95 %, and are still shorter than
+    `wilson`'s.
+    That is so over all groups. It is wrong for a group that is not one of a kind with the others: shrink countries
+    among countries, not a test channel among real ones; one that is truly far out is drawn in too far.
     Shrunk rates are for ranking and for tables with small groups, not for adding up: they do not sum to the total.
     Trials within a group are taken as independent.
 
     References
     ----------
     Griffiths DA (1973), Maximum likelihood estimation for the beta-binomial distribution, Biometrics 29:637-648.
+    Christiansen CL, Morris CN (1997), Hierarchical Poisson regression modeling, JASA 92:618-632 (the weights of the
+    spreads, and the matching of moments).
     Gelman A et al. (2013), Bayesian Data Analysis, 3rd ed., CRC, section 5.3.
 
     Examples
@@ -79,44 +88,122 @@ def beta_binomial_shrinkage(count: ArrayLike, n: ArrayLike, *, confidence: float
 
     >>> shrunk = beta_binomial_shrinkage([90, 70, 95, 80, 0], [100, 100, 100, 100, 2])
     >>> shrunk.rate.round(2)
-    array([0.89, 0.71, 0.94, 0.8 , 0.67])
+    array([0.89, 0.71, 0.93, 0.8 , 0.64])
     """
     tail = one_tail(confidence)
     k, m = counts_of(count, n)
     if k.ndim != 1:
         raise ArgumentError(f"shrinkage wants the counts of several groups in one list; got {count!r} and {n!r}")
     some = m > 0
-    nothing = np.full(k.shape, np.nan)
+    rate, low, high = np.full((3, len(k)), np.nan)
     if np.sum(some) < 3:
-        return Shrunk(nothing, nothing.copy(), nothing.copy(), np.nan, np.nan)
+        return Shrunk(rate, low, high, np.nan, np.nan)
     pairs, place, sizes = np.unique(
         np.column_stack((k[some], m[some])), axis=0, return_inverse=True, return_counts=True
     )
-    groups = _Groups(pairs[:, 0], pairs[:, 1], sizes.astype(float))
-    alpha, beta = _fitted(groups)
-    rate, low, high = nothing, nothing.copy(), nothing.copy()
-    if np.isinf(alpha):
-        successes, trials = float(np.sum(k[some])), float(np.sum(m[some]))
-        rate[some] = successes / trials
-        low[some], high[some] = wilson(successes, trials, confidence=confidence)
-        return Shrunk(rate, low, high, alpha, beta)
-    a, b = alpha + groups.k, beta + groups.n - groups.k
-    rate[some] = (a / (a + b))[place]
+    groups = _Groups(pairs[:, 0], pairs[:, 1], sizes.astype(float), float(np.median(m[some])))
+    mean, variance = _posterior(groups)
+    worth = mean * (1 - mean) / variance - 1
+    a, b = mean * worth, (1 - mean) * worth
+    rate[some] = mean[place]
     low[some], high[some] = beta_quantile(tail, a, b)[place], (1 - beta_quantile(tail, b, a))[place]
-    return Shrunk(rate, low, high, alpha, beta)
+    return Shrunk(rate, low, high, *_likeliest(groups))
 
 
-def _fitted(groups: "_Groups") -> tuple[float, float]:
+class _Groups(NamedTuple):
+    """The distinct (count, n), how many groups have them, and the median n of all groups."""
+
+    k: Floats
+    n: Floats
+    groups: Floats
+    middling: float
+
+    def spread(self) -> float:
+        """Give the slope of the likelihood by the spread of the groups, at no spread (Tarone 1979)."""
+        pooled = float(np.sum(self.groups * self.k) / np.sum(self.groups * self.n))
+        if not 0 < pooled < 1:
+            return 0.0
+        k, left = self.k, self.n - self.k
+        more = k * (k - 1) / pooled + left * (left - 1) / (1 - pooled) - self.n * (self.n - 1)
+        return float(np.sum(self.groups * more))
+
+    def gains(self, of: Callable[[Floats], Floats], alpha: Floats, beta: Floats) -> tuple[Floats, Floats]:
+        """Sum over the groups by how much a function rises from alpha to alpha + k, and from beta to beta + n - k."""
+        a, b = alpha[:, None], beta[:, None]
+        return (of(a + self.k) - of(a)) @ self.groups, (of(b + self.n - self.k) - of(b)) @ self.groups
+
+    def likelihood(self, alpha: Floats, beta: Floats) -> Floats:
+        """Give the logarithm of the likelihood of all counts, but for a constant."""
+        won, lost = self.gains(log_gamma, alpha, beta)
+        size = (alpha + beta)[:, None]
+        return won + lost - (log_gamma(size + self.n) - log_gamma(size)) @ self.groups
+
+    def best_means(self, sizes: Floats, prior: float) -> tuple[Floats, Floats]:
+        """Give for each alpha + beta the common rate that explains the counts best, and how sharply (as a variance).
+
+        With a `prior` of 1 it is the mode of the logit of the common rate, all rates being equally likely beforehand.
+        """
+        low, high = np.zeros(sizes.shape), np.ones(sizes.shape)
+        mean = np.full(sizes.shape, (self.groups @ self.k + prior) / (self.groups @ self.n + 2 * prior))
+        for _ in range(60):
+            won, lost = self.gains(digamma, sizes * mean, sizes * (1 - mean))
+            slope = sizes * (won - lost) + prior * (1 / mean - 1 / (1 - mean))
+            won, lost = self.gains(trigamma, sizes * mean, sizes * (1 - mean))
+            bend = sizes**2 * (won + lost) - prior * (1 / mean**2 + 1 / (1 - mean) ** 2)
+            # Concave: one root, which Newton finds, kept between bounds.
+            low, high = np.where(slope > 0, mean, low), np.where(slope > 0, high, mean)
+            step = mean - slope / bend
+            new = np.where((step > low) & (step < high), step, (low + high) / 2)
+            near = np.all(np.abs(new - mean) <= 1e-9 * np.minimum(mean, 1 - mean))
+            mean = new
+            # What Newton leaves is the square of what was left before.
+            if near:
+                break
+        return mean, -1 / bend
+
+
+def _posterior(groups: _Groups) -> tuple[Floats, Floats]:
+    """Give the mean and the variance of each group's rate over all spreads and common rates."""
+    weight_of_common = (np.arange(_SPREADS) + 0.5) / _SPREADS
+    sizes = groups.middling * weight_of_common / (1 - weight_of_common)
+    means, sharpness = groups.best_means(sizes, prior=1.0)
+    # Laplace's approximation, on the scale of the logit: how well a spread explains the groups at any common rate.
+    slope = means * (1 - means)
+    spread = np.sqrt(sharpness) / slope
+    explains = groups.likelihood(sizes * means, sizes * (1 - means)) + np.log(slope) + np.log(spread)
+    weights = np.exp(explains - np.max(explains))
+    total, first, second = 0.0, np.zeros(groups.k.shape), np.zeros(groups.k.shape)
+    for node, node_weight in zip(_NODES, _NODE_WEIGHTS, strict=True):
+        common = 1 / (1 + np.exp(-(np.log(means / (1 - means)) + node * spread)))
+        alpha, size = (sizes * common)[:, None], sizes[:, None]
+        mean = (alpha + groups.k) / (size + groups.n)
+        share = weights * node_weight
+        total += float(np.sum(share))
+        first += share @ mean
+        second += share @ (mean * (mean * (size + groups.n) + 1) / (size + groups.n + 1))
+    mean = first / total
+    return mean, second / total - mean**2
+
+
+def _likeliest(groups: _Groups) -> tuple[float, float]:
     """Give the alpha and beta under which the counts are the most likely."""
-    pooled = groups.pooled()
     # The slope of the likelihood where the groups do not differ at all: not above 0, no spread beyond chance.
-    if not 0 < pooled < 1 or groups.spread(pooled) <= 0:
+    if groups.spread() <= 0:
         return np.inf, np.inf
-    log_size = _falling_root(lambda one: groups.slope(one)[0], float(np.log(np.median(groups.n))))
+
+    def slope(log_size: float) -> float:
+        size = np.exp(np.array([log_size]))
+        mean, _ = groups.best_means(size, prior=0.0)
+        won, lost = groups.gains(digamma, size * mean, size * (1 - mean))
+        whole = (digamma(size[:, None] + groups.n) - digamma(size[:, None])) @ groups.groups
+        return float((size * (mean * won + (1 - mean) * lost - whole))[0])
+
+    log_size = _falling_root(slope, math.log(groups.middling))
     if log_size >= _GREATEST:
         return np.inf, np.inf
-    size, mean = np.exp(log_size), groups.slope(log_size)[1]
-    return float(size * mean), float(size * (1 - mean))
+    size = np.exp(np.array([log_size]))
+    mean, _ = groups.best_means(size, prior=0.0)
+    return float((size * mean)[0]), float((size * (1 - mean))[0])
 
 
 def _falling_root(function: Callable[[float], float], start: float) -> float:
@@ -142,42 +229,3 @@ def _falling_root(function: Callable[[float], float], start: float) -> float:
         else:
             high, at_high, at_low = middle, value, at_low / 2
     return middle
-
-
-class _Groups(NamedTuple):
-    """The distinct (count, n), and how many groups have them."""
-
-    k: Floats
-    n: Floats
-    groups: Floats
-
-    def pooled(self) -> float:
-        """Give the rate of all groups together."""
-        return float(np.sum(self.groups * self.k) / np.sum(self.groups * self.n))
-
-    def spread(self, mean: float) -> float:
-        """Give the slope of the likelihood by the spread of the groups, at no spread (Tarone 1979)."""
-        k, left = self.k, self.n - self.k
-        more = k * (k - 1) / mean + left * (left - 1) / (1 - mean) - self.n * (self.n - 1)
-        return float(np.sum(self.groups * more))
-
-    def slope(self, log_size: float) -> tuple[float, float]:
-        """Give the slope of the likelihood by the log of alpha + beta, at the best mean for them, and that mean."""
-        size = float(np.exp(log_size))
-        low, high, mean = 0.0, 1.0, self.pooled()
-        for _ in range(100):
-            won, lost = self._gains(digamma, size * mean, size * (1 - mean))
-            # The likelihood is concave in the mean: one root, which Newton finds, kept between bounds.
-            off = won - lost
-            low, high = (mean, high) if off > 0 else (low, mean)
-            if abs(off) <= 1e-14 * (won + lost) or high - low < 1e-15:
-                break
-            step = mean - off / (size * sum(self._gains(trigamma, size * mean, size * (1 - mean))))
-            mean = step if low < step < high else (low + high) / 2
-        whole = float(np.sum(self.groups * (digamma(size + self.n) - digamma(np.array(size)))))
-        return size * (mean * won + (1 - mean) * lost - whole), mean
-
-    def _gains(self, of: Callable[[Floats], Floats], alpha: float, beta: float) -> tuple[float, float]:
-        won = of(alpha + self.k) - of(np.array(alpha))
-        lost = of(beta + self.n - self.k) - of(np.array(beta))
-        return float(np.sum(self.groups * won)), float(np.sum(self.groups * lost))

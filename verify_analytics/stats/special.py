@@ -15,8 +15,9 @@ _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(48)
 # What lies where the density has fallen by e**-45 is nothing beside what is integrated.
 _FALL = 45.0
 _TINY = 1e-300
-# Bernoulli's numbers in Stirling's series of log Γ(z + 1).
+# Bernoulli's numbers in Stirling's series of log Γ, and from where on six of them are exact to 14 digits.
 _STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360)
+_FAR = 9
 
 
 class Tails(NamedTuple):
@@ -117,24 +118,24 @@ def student_quantile(share: float, degrees: ArrayLike) -> Floats:
 
 
 def log_gamma(z: Floats) -> Floats:
-    """Give log Γ(z) of positive numbers, by Stirling's series above 15 and by Γ(z + 1) = z Γ(z) below."""
-    shift = np.where(z < 15, 15.0, 0.0)
+    """Give log Γ(z) of positive numbers, by Stirling's series from 9 on and by Γ(z + 1) = z Γ(z) below."""
+    shift = np.where(z < _FAR, float(_FAR), 0.0)
     w = z + shift
     product = np.ones(z.shape)
-    for step in range(15):
+    for step in range(_FAR):
         product = product * np.where(shift > 0, z + step, 1.0)
     return (w - 0.5) * np.log(w) - w + 0.5 * math.log(2 * math.pi) + _series(w) - np.log(product)
 
 
 def digamma(z: Floats) -> Floats:
-    """Give the derivative of log Γ at positive numbers, by its series above 15 and by ψ(z + 1) = ψ(z) + 1 / z below."""
-    shift = np.where(z < 15, 15.0, 0.0)
+    """Give the derivative of log Γ at positive numbers, by its series from 9 on and by ψ(z + 1) = ψ(z) + 1 / z below."""
+    shift = np.where(z < _FAR, float(_FAR), 0.0)
     w = z + shift
     square, total = 1 / (w * w), np.zeros(np.shape(z))
     for order, term in reversed(list(enumerate(_STIRLING))):
         total = total * square + (2 * order + 1) * term
     below = np.zeros(np.shape(z))
-    for step in range(15):
+    for step in range(_FAR):
         below = below + np.where(shift > 0, 1 / (z + step), 0.0)
     found: Floats = np.log(w) - 0.5 / w - total * square - below
     return found
@@ -142,13 +143,13 @@ def digamma(z: Floats) -> Floats:
 
 def trigamma(z: Floats) -> Floats:
     """Give the second derivative of log Γ at positive numbers, in the same way."""
-    shift = np.where(z < 15, 15.0, 0.0)
+    shift = np.where(z < _FAR, float(_FAR), 0.0)
     w = z + shift
     square, total = 1 / (w * w), np.zeros(np.shape(z))
     for order, term in reversed(list(enumerate(_STIRLING))):
         total = total * square + (2 * order + 1) * (2 * order + 2) * term
     below = np.zeros(np.shape(z))
-    for step in range(15):
+    for step in range(_FAR):
         below = below + np.where(shift > 0, 1 / (z + step) ** 2, 0.0)
     return 1 / w + 0.5 * square + total * square / w + below
 
