@@ -5,9 +5,20 @@ figure carries its numerator, denominator and interval, from when it was seen, a
 """
 
 # Imported at once and not on demand: a function and its module may share a name, and the function must win.
+from .clock_faults import clock_faults
 from .delivery import delivery_rate
+from .delivery_speed import time_to_deliver
 from .error_codes import error_codes
 from .retries import retries
-from .speed import clock_faults, time_to_verify
+from .speed import time_to_verify
+from .switching import when_to_switch
 
-__all__ = ["clock_faults", "delivery_rate", "error_codes", "retries", "time_to_verify"]
+__all__ = [
+    "clock_faults",
+    "delivery_rate",
+    "error_codes",
+    "retries",
+    "time_to_deliver",
+    "time_to_verify",
+    "when_to_switch",
+]

@@ -1,0 +1,101 @@
+"""What became of a session, as one source tells it, and after how long? For every figure on the time to verify."""
+
+import warnings
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import narwhals as nw
+from narwhals.typing import IntoFrame
+
+from verify_analytics.errors import DoubtfulWarning
+from verify_analytics.model.frames import Frame
+from verify_analytics.model.moments import SECOND_US
+
+from .by import columns_of
+from .counting import CONTEXT, warn_if_stale
+from .engine import opened
+from .tally import cluster_columns
+from .watching import SEEN, Watched, watched, with_ticks
+
+# A callback's retries may bring it 7 minutes late, so the last minutes before `as_of` are not whole yet.
+LATE_SECONDS = {"app": 0, "callback": 8 * 60}
+
+NEEDED = ("unobserved", "started_us", "lowest_sequence", "ended_us", "window_seconds", "mature", *CONTEXT)
+CONTEXT_WITH_WINDOW = (*CONTEXT, "window_seconds")
+
+
+class Told(NamedTuple):
+    """What one source told of the sessions."""
+
+    source: str
+    found: Watched
+
+
+def opened_sessions(
+    sessions: IntoFrame, names: Sequence[str], sources: Sequence[str], *, asked_by: str, extra: Sequence[str] = ()
+) -> Frame:
+    """Take a frame of sessions, and make sure that what its sources told is there."""
+    of_source = [
+        f"{column}_{each}{unit}" for each in sources for column, unit in (("verified", "_us"), ("observable", ""))
+    ]
+    columns = dict.fromkeys([*NEEDED, *of_source, *columns_of(names), *extra])
+    return opened(sessions, list(columns), asked_by=asked_by, made_by="model.sessions")
+
+
+def told_by(frame: Frame, source: str, names: Sequence[str], *, cluster: str, top: int | None) -> Told:
+    """Count what one source told of the sessions of each group."""
+    classified = with_ticks(with_ends(frame, source))
+    context = CONTEXT_WITH_WINDOW
+    return Told(source, watched(classified, names, unit="session", cluster=cluster, context=context, top=top))
+
+
+def columns_of_clusters(cluster: str) -> list[str]:
+    """Name the columns beyond the session's own from which clusters are told."""
+    return [] if cluster == "session" else cluster_columns(cluster)
+
+
+def with_ends(frame: Frame, source: str) -> Frame:
+    """Say of each session whether it can be watched (`_class`), what became of it (`_event`) and when (`_spent`, µs).
+
+    Nested choices on integers alone, each written as a positive test: what a missing value does is the
+    same on every engine.
+    """
+    started, verified = nw.col("started_us"), nw.col(f"verified_{source}_us")
+    frame = frame.with_columns(_cut=nw.col("as_of_us") - LATE_SECONDS[source] * SECOND_US)
+    ended, cut = nw.col("ended_us"), nw.col("_cut")
+    in_time = (verified <= cut) & (ended.is_null() | (verified <= ended))
+    ended_otherwise = nw.when(ended <= cut).then(nw.lit(2)).otherwise(nw.lit(0))
+    frame = frame.with_columns(_event=nw.when(in_time).then(nw.lit(1)).otherwise(ended_otherwise).cast(nw.Int64))
+    last = nw.when(nw.col("_event") == 2).then(ended).otherwise(cut)
+    frame = frame.with_columns(_last=nw.when(nw.col("_event") == 1).then(verified).otherwise(last))
+    frame = frame.with_columns(_spent=nw.col("_last") - started)
+    # The last one asked is the first one that counts.
+    kind = nw.when(nw.col("_spent") < 0).then(nw.lit("clock_faults")).otherwise(nw.lit(SEEN))
+    kind = nw.when(started >= cut).then(nw.lit("immature")).otherwise(kind)
+    kind = nw.when(nw.col(f"observable_{source}")).then(kind).otherwise(nw.lit("not_observable"))
+    kind = nw.when(nw.col("unobserved")).then(nw.lit("unobserved")).otherwise(kind)
+    kind = nw.when(nw.col("lowest_sequence") == 1).then(kind).otherwise(nw.lit("unknown"))
+    return frame.with_columns(_class=kind)
+
+
+def warn_of_sessions(told: Sequence[Told], *, asked_by: str) -> None:
+    """Say what a reader should doubt; pointed at the line that asked for the metric."""
+    warn_if_stale(told[0].found.counts.context, asked_by=asked_by, stacklevel=4)
+    classes = [(each, found.counts.table["_class"]) for each, found in told]
+    if not any((kind == SEEN).any() for _, kind in classes):
+        named = " and ".join(repr(each) for each, _ in told)
+        warnings.warn(
+            f"{asked_by}: not observable: no session can be watched from {named}. Was the application's report of its "
+            "verifications given to model.attempts (verifications=), and do callbacks say 'verified'?",
+            DoubtfulWarning,
+            stacklevel=3,
+        )
+    for each, found in told:
+        faults = int(found.counts.rows[found.counts.table["_class"] == "clock_faults"].sum())
+        if faults:
+            warnings.warn(
+                f"{asked_by}: {faults} session{'s' * (faults > 1)} ended before the start according to {each!r}: a "
+                "clock is wrong. They are left out; metrics.clock_faults(sessions) lists them",
+                DoubtfulWarning,
+                stacklevel=3,
+            )
