@@ -6,6 +6,7 @@ interval, or each group's in each history; its truth is computed from what happe
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 from bench._truths import Truth
 from bench._worlds import PLACE, Batch, World
 from verify_analytics import metrics, stats
+from verify_analytics.metrics import frames
+from verify_analytics.metrics.frames import with_shrinkage
 
 Floats = NDArray[np.float64]
 Of = Callable[[Truth], float | dict[str, float]]
@@ -84,13 +87,16 @@ def _two_channels(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _shrunk(table: pd.DataFrame) -> pd.DataFrame:
-    """Draw the countries of each history towards each other."""
-    table = _places(table[table["measure"] == "confirmed"])
-    parts = []
-    for _, part in table.groupby("country", sort=False):
-        rate, low, high, _, _ = stats.beta_binomial_shrinkage(part["count"].to_numpy(), part["n"].to_numpy())
-        parts.append(part.assign(rate=rate, low=low, high=high))
-    return pd.concat(parts, ignore_index=True)
+    """Let the countries of each history lean on each other, as the metric does for one history."""
+    parts = [with_shrinkage(part, ["_group"]) for _, part in _places(table).groupby("country", sort=False)]
+    return pd.concat(parts).assign(
+        rate=lambda t: t["shrunk"], low=lambda t: t["shrunk_low"], high=lambda t: t["shrunk_high"]
+    )
+
+
+def _by_country(batch: Batch) -> pd.DataFrame:
+    table = metrics.delivery_rate(batch.places, by="country")
+    return table[table["measure"] == "confirmed"]
 
 
 def _places(table: pd.DataFrame) -> pd.DataFrame:
@@ -107,8 +113,8 @@ TABLES: dict[str, Callable[[Batch], pd.DataFrame]] = {
     "delivery by role": lambda batch: metrics.delivery_rate(batch.attempts, by=["country", "role"]),
     "delivery, two histories": lambda batch: _two_histories(_by_history(batch)),
     "delivery, two channels": lambda batch: _two_channels(_first_choices(batch)),
-    "delivery by country": lambda batch: _places(metrics.delivery_rate(batch.places, by="country")),
-    "delivery by country, shrunk": lambda batch: _shrunk(metrics.delivery_rate(batch.places, by="country")),
+    "delivery by country": lambda batch: _places(_by_country(batch)),
+    "delivery by country, shrunk": lambda batch: _shrunk(_by_country(batch)),
     "codes": lambda batch: metrics.error_codes(batch.attempts, by="country"),
     "retries": lambda batch: metrics.retries(batch.attempts, by="country"),
     "time": lambda batch: metrics.time_to_verify(batch.sessions, by="country"),
@@ -174,6 +180,14 @@ def _sessions(count: Callable[[pd.DataFrame], pd.Series], n: Callable[[pd.DataFr
     return share
 
 
+def _reached(k: int) -> Callable[[pd.DataFrame], pd.Series]:
+    return lambda sessions: sessions["attempts"] >= k
+
+
+def _verified_with(k: int) -> Callable[[pd.DataFrame], pd.Series]:
+    return lambda sessions: sessions["verified"] & (sessions["attempts"] == k)
+
+
 def _waiting(seconds: float) -> Of:
     return _sessions(lambda s: s["seconds"] <= seconds)
 
@@ -207,14 +221,14 @@ def _estimators() -> list[Estimator]:
         for channel, code in (("sms", "80"), ("sms", "300"), ("voice", "3000")):
             rows = {"measure": measure, "channel": channel, "code": code}
             made.append(Estimator(f"{channel} {code}, {measure}", "codes", rows, _code(measure, channel, code)))
-    reached = {k: (lambda s, k=k: s["attempts"] >= k) for k in (1, 2, 3)}
+    reached = {k: _reached(k) for k in (1, 2, 3)}
     made += [
         Estimator(f"reaches_attempt_{k}", "retries", {"measure": f"reaches_attempt_{k}"}, _sessions(reached[k]))
         for k in (2, 3)
     ]
     for k in (1, 2):
         measure = f"verified_before_attempt_{k + 1}"
-        there = _sessions(lambda s, k=k: s["verified"] & (s["attempts"] == k), reached[k])
+        there = _sessions(_verified_with(k), reached[k])
         made.append(Estimator(measure, "retries", {"measure": measure, "source": "app"}, there))
     made += [
         Estimator(
@@ -244,7 +258,9 @@ ESTIMATORS = _estimators()
 
 def estimate(world: World, batch: Batch) -> dict[str, Estimates]:
     """Make every estimate of a batch of histories; a history without the row has NaN."""
-    tables = {name: make(batch) for name, make in TABLES.items() if world.groups or name not in GROUPED}
+    # Here histories stand where groups would: to let them lean on each other is nobody's question, and takes long.
+    with patch.object(frames, "with_shrinkage", lambda frame, _: frame):
+        tables = {name: make(batch) for name, make in TABLES.items() if world.groups or name not in GROUPED}
     return {one.name: _picked(one, tables[one.table], batch.names) for one in ESTIMATORS if one.table in tables}
 
 
@@ -255,4 +271,6 @@ def _picked(one: Estimator, table: pd.DataFrame, names: list[str]) -> Estimates:
         asked = [name for name in names if one.table not in PAIRED or int(name) % 2 == 0]
         rows = rows.set_index("country").reindex(asked).rename_axis("country").reset_index().assign(_group="")
     value, low, high = (rows[name].to_numpy(dtype=float) for name in (one.column, "low", "high"))
-    return Estimates(rows["country"].astype(int).to_numpy(), rows["_group"].to_numpy(dtype=object), value, low, high)
+    return Estimates(
+        np.asarray(rows["country"].astype(int), dtype=np.int64), rows["_group"].to_numpy(dtype=object), value, low, high
+    )

@@ -1,13 +1,13 @@
 """Simulates histories in several processes, gathers the estimates and compares them with the truth."""
 
-import hashlib
 import math
-from multiprocessing.pool import Pool
 import sys
 import time
+import warnings
 from collections.abc import Iterator, Sequence
+from multiprocessing.pool import Pool
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from bench._estimators import ESTIMATORS, Estimates, Estimator, estimate
 from bench._truths import Truth, truth_of
 from bench._worlds import WORLDS, World, batch
+from verify_analytics.errors import DoubtfulWarning
 
 BATCH = 50
 CONFIDENCE = 0.95
@@ -89,11 +90,11 @@ def verdict_of(found: Estimates, truth: float | dict[str, float], *, of_truth: f
     )
 
 
-def _mean(values: NDArray[np.generic]) -> float:
+def _mean(values: NDArray[Any]) -> float:
     return float(np.mean(values)) if len(values) else math.nan
 
 
-def _error_of_mean(values: NDArray[np.generic], history: NDArray[np.int64]) -> float:
+def _error_of_mean(values: NDArray[Any], history: NDArray[np.int64]) -> float:
     """Give the standard error of a mean, groups of one history taken together."""
     if not len(values):
         return math.nan
@@ -106,86 +107,32 @@ class Job(NamedTuple):
     """Some histories of one world, for one process."""
 
     world: int
-    first: int
-    last: int
+    seeds: range
+    kept: Path | None
 
 
 def work(job: Job) -> dict[str, Estimates]:
     """Make the estimates of some histories."""
     world = WORLDS[job.world]
-    return estimate(world, batch(world, range(job.first, job.last)))
+    with warnings.catch_warnings():
+        # Small histories are full of doubtful things, and a thousand warnings help nobody.
+        warnings.simplefilter("ignore", DoubtfulWarning)
+        return estimate(world, batch(world, job.seeds, job.kept))
 
 
 def gathered(world: World, histories: int, pool: Pool, kept: Path | None) -> dict[str, Estimates]:
-    """Make the estimates of all histories of a world, with progress; what an earlier run kept is not made again."""
-    number = WORLDS.index(world)
-    jobs = [Job(number, first, min(first + BATCH, histories)) for first in range(0, histories, BATCH)]
-    parts: list[dict[str, Estimates]] = []
-    missing = []
-    for job in jobs:
-        place = _place(kept, world, job)
-        if place is not None and place.exists():
-            parts.append(_read(place))
-        else:
-            missing.append(job)
-    began = time.perf_counter()
-    for done, part in enumerate(pool.imap_unordered(_numbered, missing), 1):
-        job, found = part
-        parts.append(found)
-        if (place := _place(kept, world, job)) is not None:
-            _keep(place, found)
-        print(
-            f"  {world.name}: {(len(jobs) - len(missing) + done) * BATCH:,} of {histories:,} histories, "
-            f"{time.perf_counter() - began:.0f} s",
-            file=sys.stderr,
-            flush=True,
-        )
+    """Make the estimates of all histories of a world, with progress."""
+    seeds = [range(first, min(first + BATCH, histories)) for first in range(0, histories, BATCH)]
+    began, parts = time.perf_counter(), list[dict[str, Estimates]]()
+    for part in pool.imap(work, [Job(WORLDS.index(world), each, kept) for each in seeds]):
+        parts.append(part)
+        done, took = seeds[len(parts) - 1].stop, time.perf_counter() - began
+        print(f"  {world.name}: {done:,} of {histories:,} histories, {took:.0f} s", file=sys.stderr, flush=True)
     return {name: _joined([part[name] for part in parts]) for name in parts[0]}
 
 
-def _numbered(job: Job) -> tuple[Job, dict[str, Estimates]]:
-    return job, work(job)
-
-
 def _joined(parts: Sequence[Estimates]) -> Estimates:
-    """Put parts together in the order of the histories, however they came."""
-    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    order = np.lexsort((columns[1].astype(str), columns[0]))
-    return Estimates(*(column[order] for column in columns))
-
-
-def _place(kept: Path | None, world: World, job: Job) -> Path | None:
-    if kept is None:
-        return None
-    # What was asked belongs to the name: another question has another answer.
-    asked = repr((world, job, [(one.name, one.table, one.rows) for one in ESTIMATORS]))
-    return kept / f"{world.name}-{job.first}-{hashlib.sha256(asked.encode()).hexdigest()[:12]}.npz"
-
-
-def _keep(place: Path, found: dict[str, Estimates]) -> None:
-    place.parent.mkdir(parents=True, exist_ok=True)
-    arrays = {
-        f"{name}\n{field}": values.astype(str) if field == "group" else values
-        for name, one in found.items()
-        for field, values in zip(Estimates._fields, one, strict=True)
-    }
-    rough = place.with_suffix(".part.npz")
-    np.savez_compressed(rough, **arrays)
-    rough.replace(place)
-
-
-def _read(place: Path) -> dict[str, Estimates]:
-    with np.load(place) as arrays:
-        names = dict.fromkeys(key.partition("\n")[0] for key in arrays)
-        return {
-            name: Estimates(
-                *(
-                    arrays[f"{name}\n{field}"].astype(object if field == "group" else arrays[f"{name}\n{field}"].dtype)
-                    for field in Estimates._fields
-                )
-            )
-            for name in names
-        }
+    return Estimates(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
 class Truths:

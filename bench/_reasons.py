@@ -1,6 +1,8 @@
 """Why a coverage is off 95 %, where the reason was found."""
 
+REASONS: dict[tuple[str, str], str] = {}
 
-def reason(world: str, estimator: str, verdict: object) -> str:
+
+def reason(world: str, estimator: str) -> str:
     """Give the reason for a world and an estimator."""
-    return "not explained"
+    return REASONS.get((world, estimator), "no reason was found yet")

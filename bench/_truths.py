@@ -70,7 +70,7 @@ def _read(part: Part, begun: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     again = before >= 0
     role = np.where(again, np.where(story.channel == before, 1, 2), 0)
     role = np.where(again & after, 3, role)
-    row, column = np.nonzero(exists)
+    row, _ = np.nonzero(exists)
     country = np.array([place.country for place in PLACES])[story.start.place]
     attempts = pd.DataFrame(
         {

@@ -13,11 +13,14 @@ stopped, and a second run prints the same.
 
 import argparse
 import contextlib
-import math
 import multiprocessing
 import os
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bench._judging import Verdict
 
 
 def main() -> None:
@@ -37,6 +40,8 @@ def main() -> None:
     names = [world.name for world in WORLDS]
     if unknown := set(given.worlds or ()) - set(names):
         raise SystemExit(f"there is no world {', '.join(sorted(unknown))}; there are: {', '.join(names)}")
+    if given.keep:
+        given.keep.mkdir(parents=True, exist_ok=True)
     began = time.perf_counter()
     truths = Truths(given.truth)
     with contextlib.closing(multiprocessing.get_context("spawn").Pool(given.processes)) as pool:
@@ -46,16 +51,12 @@ def main() -> None:
             found = gathered(world, given.histories, pool, given.keep)
             fewest, most = world.sessions
             size = f"{fewest}" if fewest == most else f"{fewest} to {most}"
-            print(
-                f"\n{world.name}: {world.said}\n{given.histories:,} histories of {size} sessions of people, as of their end"
-            )
-            print(HEADER)
+            print(f"\n{world.name}: {world.said}\n{given.histories:,} histories of {size} sessions.\n{HEADER}")
             reasons: dict[str, list[str]] = {}
             for one, verdict in judged(world, truths.of(world), found, given.truth):
-                mark = "!" if verdict.is_off else ""
-                print(line(one.name, verdict, mark), flush=True)
-                if mark:
-                    reasons.setdefault(reason(world.name, one.name, verdict), []).append(one.name)
+                print(line(one.name, verdict), flush=True)
+                if verdict.is_off:
+                    reasons.setdefault(reason(world.name, one.name), []).append(one.name)
             for why, marked in reasons.items():
                 print(f"  ! {', '.join(marked)}: {why}")
         pool.terminate()
@@ -65,22 +66,14 @@ def main() -> None:
 HEADER = f"{'':<34}{'true':>9}{'mean':>9}{'bias':>9}{'±':>8}{'rmse':>9}{'coverage':>10}{'±':>6}{'width':>9}{'none':>7}"
 
 
-def line(name: str, verdict: "Verdict", mark: str) -> str:
+def line(name: str, verdict: "Verdict") -> str:
     """Write one row of the table."""
-    digits = 4 if not abs(verdict.true) > 1.5 else 2
-    figures = (
-        f"{value:>{width}.{digits}f}"
-        for value, width in (
-            (verdict.true, 9),
-            (verdict.mean, 9),
-            (verdict.bias, 9),
-            (verdict.bias_error, 8),
-            (verdict.spread, 9),
-        )
-    )
+    digits = 2 if abs(verdict.true) > 1.5 else 4
+    widths = {"true": 9, "mean": 9, "bias": 9, "bias_error": 8, "spread": 9}
+    figures = "".join(f"{getattr(verdict, name):>{width}.{digits}f}" for name, width in widths.items())
     coverage = f"{100 * verdict.coverage:>8.1f} %{100 * verdict.coverage_error:>6.1f}"
-    row = f"{name:<34}{''.join(figures)}{coverage}{verdict.width:>9.{digits}f}{100 * verdict.none:>5.1f} %"
-    return f"{row} {mark}".rstrip().replace("nan", "  -")
+    row = f"{name:<34}{figures}{coverage}{verdict.width:>9.{digits}f}{100 * verdict.none:>5.1f} %"
+    return f"{row}{' !' if verdict.is_off else ''}".replace("nan", "  -")
 
 
 if __name__ == "__main__":
