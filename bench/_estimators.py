@@ -22,6 +22,9 @@ from verify_analytics.metrics.frames import with_shrinkage
 EACH = 4
 """Of so many histories one has its countries lean on each other: that takes longer than all the rest together."""
 
+AFTER = (20.0, 60.0)
+WITHIN = 30.0
+
 Floats = NDArray[np.float64]
 Of = Callable[[Truth], float | dict[str, float]]
 
@@ -49,7 +52,7 @@ class Estimator(NamedTuple):
 
     name: str
     table: str
-    rows: Mapping[str, str]
+    rows: Mapping[str, str | float]
     truth: Of
     column: str = "rate"
 
@@ -69,18 +72,24 @@ def _as_if_independent(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(low=low, high=high)
 
 
-def _pairs(table: pd.DataFrame, one: pd.Series, other: pd.Series) -> pd.DataFrame:
-    """Subtract the rows of `other` from those of `one`, which are as many and in the same order."""
+def _pairs(table: pd.DataFrame, one: pd.Series, other: pd.Series, *, plain: bool = False) -> pd.DataFrame:
+    """Subtract the rows of `other` from those of `one`, which are as many and in the same order.
+
+    Counts are made fewer by the design effect, as a clustered interval makes them.
+    """
     first, second = table[one], table[other]
-    counts = (part[name].to_numpy() for part in (first, second) for name in ("count", "n"))
+    counts = []
+    for part in (first, second):
+        effect = np.ones(len(part)) if plain else part["design_effect"].fillna(1.0).to_numpy()
+        counts += [part[name].to_numpy() / effect for name in ("count", "n")]
     difference, low, high = stats.newcombe(*counts)
     return first[["country", "measure"]].assign(rate=difference, low=low, high=high)
 
 
-def _two_histories(table: pd.DataFrame) -> pd.DataFrame:
+def _two_histories(table: pd.DataFrame, *, plain: bool = False) -> pd.DataFrame:
     """Compare each history with the next one, which is of the same world: in truth they differ by nothing."""
     odd = table["country"].astype(int) % 2 == 1
-    return _pairs(table, ~odd, odd)
+    return _pairs(table, ~odd, odd, plain=plain)
 
 
 def _two_channels(table: pd.DataFrame) -> pd.DataFrame:
@@ -116,15 +125,18 @@ TABLES: dict[str, Callable[[Batch], pd.DataFrame]] = {
     "delivery by channel": lambda batch: metrics.delivery_rate(batch.attempts, by=["country", "channel"]),
     "delivery by role": lambda batch: metrics.delivery_rate(batch.attempts, by=["country", "role"]),
     "delivery, two histories": lambda batch: _two_histories(_by_history(batch)),
+    "delivery, two histories, plain": lambda batch: _two_histories(_by_history(batch), plain=True),
     "delivery, two channels": lambda batch: _two_channels(_first_choices(batch)),
     "delivery by country": lambda batch: _places(_by_country(batch)),
     "delivery by country, shrunk": lambda batch: _shrunk(_by_country(batch)),
     "codes": lambda batch: metrics.error_codes(batch.attempts, by="country"),
     "retries": lambda batch: metrics.retries(batch.attempts, by="country"),
-    "time": lambda batch: metrics.time_to_verify(batch.sessions, by="country"),
+    "time": lambda batch: metrics.time_to_verify(batch.sessions, by="country", source="app"),
+    "waiting": lambda batch: metrics.when_to_switch(batch.sessions, by="country", source="app", after=AFTER),
+    "arrival": lambda batch: metrics.time_to_deliver(batch.attempts, by="country"),
 }
 GROUPED = {"delivery by country", "delivery by country, shrunk"}
-PAIRED = {"delivery, two histories"}
+PAIRED = {"delivery, two histories", "delivery, two histories, plain"}
 
 # The measures of delivery: what is counted, of what.
 RECEIPTS = {
@@ -145,7 +157,7 @@ def _share(values: pd.Series, count: tuple[str, ...], n: tuple[str, ...]) -> flo
     return float(values.isin(count).sum() / values.isin(n).sum())
 
 
-def _chosen(table: pd.DataFrame, where: Mapping[str, str]) -> pd.DataFrame:
+def _chosen(table: pd.DataFrame, where: Mapping[str, str | float]) -> pd.DataFrame:
     for column, value in where.items():
         table = table[table[column] == value]
     return table
@@ -196,8 +208,23 @@ def _waiting(seconds: float) -> Of:
     return _sessions(lambda s: s["seconds"] <= seconds)
 
 
-def _quantile(share: float) -> Of:
-    return lambda truth: float(np.quantile(truth.sessions["seconds"].fillna(np.inf), share))
+def _next(after: float) -> Of:
+    return _sessions(lambda s: s["seconds"] <= after + WITHIN, lambda s: ~(s["seconds"] <= after))
+
+
+def _arriving(seconds: float) -> Of:
+    """Give the share delivered by then: of those of which anything will be told, for the others are censored."""
+    return lambda truth: float((truth.attempts["seconds"] <= seconds)[truth.attempts["receipt"] != "none"].mean())
+
+
+def _quantile(grain: str, share: float) -> Of:
+    """Give by when a share of all have got there, also of those that never do."""
+
+    def quantile(truth: Truth) -> float:
+        told = truth.sessions if grain == "sessions" else truth.attempts[truth.attempts["receipt"] != "none"]
+        return float(np.quantile(told["seconds"].fillna(np.inf), share))
+
+    return quantile
 
 
 def _mean_wait(horizon: float) -> Of:
@@ -219,6 +246,7 @@ def _estimators() -> list[Estimator]:
         Estimator("confirmed by country", "delivery by country", confirmed, _confirmed_by_country),
         Estimator("confirmed by country, shrunk", "delivery by country, shrunk", confirmed, _confirmed_by_country),
         Estimator("difference of two histories", "delivery, two histories", confirmed, lambda _: 0.0),
+        Estimator("difference of two histories, plain", "delivery, two histories, plain", confirmed, lambda _: 0.0),
         Estimator("difference of sms and voice", "delivery, two channels", confirmed, _two_roads),
     ]
     for measure in ("share_of_unsuccessful", "share_of_all"):
@@ -251,9 +279,17 @@ def _estimators() -> list[Estimator]:
     for seconds in (10, 30, 60, 120):
         rows = {"measure": f"within_{seconds}s", "source": "app"}
         made.append(Estimator(f"within_{seconds}s", "time", rows, _waiting(seconds)))
-    made.append(Estimator("p50", "time", {"measure": "p50", "source": "app"}, _quantile(0.5), "seconds"))
-    mean = {"measure": "restricted_mean", "source": "app"}
-    made.append(Estimator("restricted_mean", "time", mean, _mean_wait(600), "seconds"))
+    median, mean = {"measure": "p50"}, {"measure": "restricted_mean"}
+    made += [
+        Estimator("p50", "time", median, _quantile("sessions", 0.5), "seconds"),
+        Estimator("restricted_mean", "time", mean, _mean_wait(600), "seconds"),
+        *(
+            Estimator(f"verified_next, after {after:g}s", "waiting", {"after_seconds": after}, _next(after))
+            for after in AFTER
+        ),
+        Estimator("delivered within_30s", "arrival", {"measure": "within_30s"}, _arriving(30)),
+        Estimator("delivered p50", "arrival", median, _quantile("attempts", 0.5), "seconds"),
+    ]
     return made
 
 

@@ -30,7 +30,8 @@ _HISTORY = 3 * CHUNK
 class Truth(NamedTuple):
     """Everything that happened: one row per attempt, and one per session.
 
-    `attempts`: session, country, channel, role, receipt (a fate; "none" where none is sent), code.
+    `attempts`: session, country, channel, role, receipt (a fate; "none" where none is sent), code, seconds (to
+    the sending of the receipt that says delivered, else NaN).
     `sessions`: country, first_channel, attempts (before verification), verified, seconds (NaN for never),
     fell_back, from_channel and to_channel (of the second attempt), resent and too_early.
     """
@@ -71,6 +72,7 @@ def _read(part: Part, begun: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     role = np.where(again, np.where(story.channel == before, 1, 2), 0)
     role = np.where(again & after, 3, role)
     row, _ = np.nonzero(exists)
+    delivered = np.where(story.told == FATES.index("delivered"), story.ended_us, -1)
     country = np.array([place.country for place in PLACES])[story.start.place]
     attempts = pd.DataFrame(
         {
@@ -80,12 +82,12 @@ def _read(part: Part, begun: int) -> tuple[pd.DataFrame, pd.DataFrame]:
             "role": _labels(ROLES[role[exists]]),
             "receipt": _named(FATES, story.told[exists]),
             "code": _named(CODES, story.code[exists]),
+            "seconds": np.where(delivered >= 0, (delivered - requested) / 1e6, np.nan)[exists],
         }
     )
     wanted = exists & ~after
     second = wanted[:, 1]
     resent = wanted & (role == 1)
-    delivered = np.where(story.told == FATES.index("delivered"), story.ended_us, -1)
     # The code is asked for again before the receipt of the one before has been sent.
     early = resent[:, 1:] & (delivered[:, :-1] > requested[:, 1:])
     nothing = ""
