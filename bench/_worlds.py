@@ -6,6 +6,7 @@ its own in the column `country`, so that one question to a metric answers for al
 """
 
 import hashlib
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -104,7 +105,7 @@ def batch(world: World, seeds: range, kept: Path | None = None) -> Batch:
         made = [_modelled(world, seed) for seed in seeds]
         frames = [pl.concat(each) for each in zip(*made, strict=True)]
         for place, frame in zip(places, frames, strict=bool(places)):
-            rough = place.with_suffix(".part")
+            rough = place.with_suffix(f".{os.getpid()}.part")
             frame.write_parquet(rough)
             rough.replace(place)
     attempts, sessions = (frame.with_columns(country=pl.col("_history")).drop("_history") for frame in frames)
