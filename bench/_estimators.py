@@ -213,18 +213,13 @@ def _next(after: float) -> Of:
 
 
 def _arriving(seconds: float) -> Of:
-    """Give the share delivered by then: of those of which anything will be told, for the others are censored."""
-    return lambda truth: float((truth.attempts["seconds"] <= seconds)[truth.attempts["receipt"] != "none"].mean())
+    """Give the share delivered by then; where no receipt is sent there never is one."""
+    return lambda truth: float((truth.attempts["seconds"] <= seconds).mean())
 
 
 def _quantile(grain: str, share: float) -> Of:
     """Give by when a share of all have got there, also of those that never do."""
-
-    def quantile(truth: Truth) -> float:
-        told = truth.sessions if grain == "sessions" else truth.attempts[truth.attempts["receipt"] != "none"]
-        return float(np.quantile(told["seconds"].fillna(np.inf), share))
-
-    return quantile
+    return lambda truth: float(np.quantile(getattr(truth, grain)["seconds"].fillna(np.inf), share))
 
 
 def _mean_wait(horizon: float) -> Of:

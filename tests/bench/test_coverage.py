@@ -7,6 +7,7 @@ import pytest
 from bench import _judging, _worlds
 from bench._estimators import ESTIMATORS, Estimates, estimate
 from bench._judging import Truths, Verdict, verdict_of
+from bench._reasons import NOT_FOUND, REASONS, reason
 from bench._truths import CHUNK, FIRST_SEED, truth_of
 from bench._worlds import DAYS, END, WORLDS, World, batch
 from bench.coverage import line
@@ -164,3 +165,10 @@ def test_worlds_whose_people_are_alike_share_one_truth(monkeypatch: pytest.Monke
     for world in WORLDS:
         truths.of(world)
     assert made == ["quiet", "usual"]
+
+
+def test_each_reason_is_of_an_estimator_and_a_world_that_there_are() -> None:
+    pairs = {(world.name, one.name) for world in WORLDS for one in ESTIMATORS}
+    for one in REASONS:
+        assert any(one.said == reason(*pair) for pair in pairs), one
+    assert reason("quiet", "confirmed") == NOT_FOUND
