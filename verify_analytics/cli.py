@@ -19,9 +19,10 @@ from typing import Any, NoReturn
 import click
 
 from verify_analytics import __version__
-from verify_analytics.errors import DoubtfulWarning, VerifyAnalyticsError
+from verify_analytics.errors import DoubtfulWarning, LeftOutNotice, VerifyAnalyticsError
 
 INTERRUPTED = 130
+SAID = (DoubtfulWarning, LeftOutNotice)
 NEEDED = ("duckdb", "matplotlib", "narwhals", "numpy", "pandas", "pyarrow")
 
 
@@ -40,7 +41,8 @@ class Commands(click.Group):
             # The collector's own small environment holds this command and none of what it needs.
             raise Told(f"{', '.join(missing)} not installed here; the toolkit needs: pip install verify-analytics")
         warnings.showwarning = _warn
-        warnings.simplefilter("always", DoubtfulWarning)
+        for said in SAID:
+            warnings.simplefilter("always", said)
         try:
             return super().invoke(ctx)
         except VerifyAnalyticsError as error:
@@ -65,8 +67,8 @@ def _interrupted() -> NoReturn:
 
 
 def _warn(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
-    """Say a doubt in one line; other warnings are for developers, and tests turn them into errors."""
-    if issubclass(category, DoubtfulWarning):
+    """Say a doubt or what was left out in one line; others are for developers, and tests turn them into errors."""
+    if issubclass(category, SAID):
         click.echo(f"note: {message}", err=True)
 
 

@@ -27,6 +27,10 @@ class DoubtfulWarning(UserWarning):
     """The number can be computed, but a reader should know why it may mislead."""
 
 
+class LeftOutNotice(UserWarning):
+    """Something was left out, as asked or because it could not be read; it says how much. No doubt is meant."""
+
+
 def near_name(asked: str, known: Iterable[str]) -> str:
     """End a message about an unknown name: the nearest known one, and all that are known.
 

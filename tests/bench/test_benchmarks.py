@@ -25,6 +25,7 @@ RUNS = {
     "postgres": (*TINY, "--connections", "4"),
     "stages": TINY,
     "coverage": ("--histories", "4", "--truth", "2000", "--worlds", "quiet", "small", "--processes", "1"),
+    "incidence": ("--sessions", "500", "--few", "60", "--rounds", "1"),
 }
 SAID = {
     "append": ["nothing stored", "collector", "from the guide, gunicorn", r"[\d.]+× its throughput"],
@@ -38,6 +39,7 @@ SAID = {
         r"[\d.]+ minutes",
     ],
     "stages": ["ledger and SQLite", "waitress and its threads", "the whole"],
+    "incidence": [r"ours, grouped by weights, all +500 +\d+ +[\d.]+ +0\.\d+", r"rows take [\d.]+ times as long"],
 }
 
 

@@ -1,8 +1,9 @@
 """Documents that can lie are executed: their Python runs, their commands end well, their links lead somewhere.
 
-``python`` blocks of one document run in one namespace, one after the other. In ``console`` blocks a line ``$ command``
-is run when it is one of the two commands of the project; ``run.py`` lines must name a real verb. ``sh`` and plain
-blocks are for what needs a machine of its own and are not run here; the operator's road has a test beside this.
+``python`` blocks of one document run in one namespace, one after the other; a ``text`` block right below one is what it
+prints. In ``console`` blocks a line ``$ command`` is run when it is one of the two commands of the project; ``run.py``
+lines must name a real verb. ``sh`` and plain blocks are for what needs a machine of its own and are not run here; the
+operator's road has a test beside this.
 """
 
 import os
@@ -11,12 +12,11 @@ import shlex
 import shutil
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 
 import pytest
 
-from verify_analytics.errors import DoubtfulWarning
+from tests.docs import outputs
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "data").rglob("*.md")])
@@ -54,13 +54,15 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("document", with_some("python"), ids=named)
 def test_the_python_of(document: Path, workplace: Path) -> None:
-    namespace: dict[str, object] = {}
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        # A doubt about the data is what a reader would see too, and no fault of the document.
-        warnings.simplefilter("ignore", DoubtfulWarning)
-        for text in blocks(document, "python"):
-            exec(compile(text, named(document), "exec"), namespace)
+    for ran in outputs.run(document, document.read_text()):
+        assert ran.written is None or ran.written == ran.printed
+
+
+def test_output_that_is_not_what_is_printed_is_seen(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("```python\nprint(1 + 1)\n```\n\n```text\n3\n```\n\n```python\nx = 2\n```\n")
+    assert [(ran.written, ran.printed) for ran in outputs.run(page, page.read_text())] == [("3\n", "2\n"), (None, "")]
+    assert "\n```text\n2\n```\n" in outputs.rewritten(page)
 
 
 @pytest.mark.parametrize("document", [d for d in DOCUMENTS if commands(d)], ids=named)

@@ -103,6 +103,11 @@ def rows_of(native: Any, by: str | list[str] | None = None) -> list[Row]:
     return sorted(rows, key=lambda row: tuple(str(row[key]) for key in keys))
 
 
+def kept(native: Any) -> Any:
+    """Work a frame of DuckDB out once, for tests that look at it more than once; planning costs more than five rows."""
+    return load.keep(native) if type(native).__name__ == "DuckDBPyRelation" else native
+
+
 @pytest.fixture(name="rows_of")
 def _rows_of() -> Callable[..., list[Row]]:
     return rows_of

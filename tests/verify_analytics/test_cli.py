@@ -168,3 +168,17 @@ def test_help_imports_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     modules = done.stdout.splitlines()[-1]
     assert not [name for name in ("pandas", "numpy", "duckdb", "matplotlib", "pyarrow") if f"'{name}'" in modules]
+
+
+def test_a_report_of_a_csv_file_says_what_was_left_out(tmp_path: Path) -> None:
+    calls = tmp_path / "calls.csv"
+    calls.write_text(
+        "session_id,received_at,attempt_id,attempt_sequence,channel,channel_status,brand\n"
+        "s1,2026-09-01T12:00Z,a1,1,sms,delivered,x\n"
+        "s2,some day,a2,1,sms,delivered,x\n"
+    )
+    done = CliRunner().invoke(
+        main, ["report", str(calls), "--as-of", "2026-09-02T00:00Z", "--out", str(tmp_path / "r")]
+    )
+    assert done.exit_code == 0, done.output
+    assert "note: callbacks: left out 1 rows (received_at cannot be read), columns that were not asked" in done.stderr

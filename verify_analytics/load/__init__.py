@@ -1,81 +1,194 @@
 """How do callbacks get from where they are kept to the analyst? Every source in one declared shape.
 
-``load.callbacks(where)`` takes a SQLite file, a database URL, a Parquet file, an archive folder or a dataframe.
-``load.verifications`` and ``load.pulse`` take the same place and find what was kept beside the callbacks.
+``load.callbacks(where)`` takes a SQLite file, a database URL, a Parquet file, an archive folder or a dataframe; with
+``columns=`` also a table in the analyst's own words, a CSV file among others. ``load.verifications`` and ``load.pulse``
+take the same place and find what was kept beside the callbacks. What is left out on the way is said, and counted.
 """
 
-from typing import Any
+from __future__ import annotations
 
-from verify_analytics.load import files, frames, stores
-from verify_analytics.load.connection import connection, keep
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from verify_analytics.errors import ArgumentError, LeftOutNotice
+from verify_analytics.load import exclusions, files, frames, leftout, stores
+from verify_analytics.load.asked import PLIVO
+from verify_analytics.load.connection import connection, forget, keep
+from verify_analytics.load.exclusions import Exclusions
+from verify_analytics.load.mapping import Mapped, mapped
 from verify_analytics.load.places import Place, place_of
 from verify_analytics.model.columns import CALLBACKS, PULSE, VERIFICATIONS, Column
 
-__all__ = ["callbacks", "connection", "keep", "pulse", "verifications"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "PLIVO",
+    "Exclusions",
+    "callbacks",
+    "connection",
+    "keep",
+    "left_out",
+    "pulse",
+    "verifications",
+]
+
+Columns = Mapping[str, str] | str | None
 
 
-def callbacks(where: Any) -> Any:
+def callbacks(
+    where: Any,
+    *,
+    columns: Columns = None,
+    timezone: str | None = None,
+    pepper: str | bytes | None = None,
+    exclude: Exclusions | None = None,
+) -> Any:
     """Bring callbacks into the shape that every analysis starts from.
 
     Parameters
     ----------
     where
         One of: a SQLite store (file or ``sqlite:///FILE``); a PostgreSQL store (``postgresql://…``); a Parquet file; an
-        archive folder with ``callbacks/`` in it; a dataframe (pandas, Polars, DuckDB, Spark).
+        archive folder with ``callbacks/`` in it; a CSV file (``.csv``, ``.tsv``, ``.txt``, also with ``.gz``); a
+        dataframe (pandas, Polars, DuckDB, Spark).
+    columns
+        For a table in your own words, our name to yours: ``{"session_id": "SessionUUID", …}``. Needed are
+        ``session_id`` and ``received_at``; what you do not name is null. ``"plivo"`` takes the provider's own names
+        (`PLIVO`), where they are there, and beside them columns that have our names. Ids and codes must be texts;
+        statuses and channels lose capitals and blanks; moments may be timestamps, texts or epochs. ``"recipient"`` is a
+        column of phone numbers, of which a keyed hash is kept, the one a collector makes with the same pepper.
+        ``digest`` and ``arrival_id`` are made of what a row says and when it was received.
+    timezone
+        In which zone moments are meant that say none, such as ``"UTC"`` or ``"Europe/Berlin"``. An hour that the clock
+        told twice cannot be read. Only with ``columns`` or a CSV file.
+    pepper
+        The secret for ``"recipient"``, of at least 32 characters.
+    exclude
+        Sessions to leave out as a whole, as `Exclusions` names them.
 
     Returns
     -------
     frame
         The columns `model.CALLBACKS`, and beside each moment its microseconds since 1970 UTC (``received_us``,
         ``requested_us``). A dataframe comes back in its own engine; everything else as a DuckDB relation, of which
-        Parquet stays on disk until it is asked, while a store is streamed once into a table. One row per arrival.
+        Parquet stays on disk until it is asked, while a store is streamed once into a table. A table in your own words
+        is read at once, whatever it is. One row per arrival: rows that say the same and were received in the same
+        microsecond are one.
 
     Raises
     ------
     NotFoundError
         If there is no such file or folder, or no callbacks in it.
     SchemaError
-        If it is no store, a column is missing, or a moment has no time zone.
+        If it is no store, a column is missing or of another type, a moment has no time zone, or a column that is kept
+        holds what looks like phone numbers.
     ArgumentError
-        If ``where`` is something else altogether.
+        If ``where`` is something else altogether, or another argument cannot be meant.
+
+    Warns
+    -----
+    LeftOutNotice
+        If anything was left out, by request or because it could not be read: how much, and why. Counting what
+        ``exclude`` leaves out reads the callbacks once, also where they are lazy.
     """
-    loaded = _loaded(where, "callbacks", CALLBACKS)
-    if loaded is None:  # pragma: no cover - every kind of place answers for callbacks, or raises
-        raise AssertionError(where)
-    return loaded
+    made, mapping = _loaded(where, "callbacks", CALLBACKS, columns=columns, timezone=timezone, pepper=pepper)
+    counts = None if exclude is None else leftout.excluded(made, _checked(exclude))
+    _say(leftout.sentence("callbacks", mapping, counts, exclude))
+    _let_go(made, mapping)
+    return made if exclude is None else exclusions.kept(made, exclude)
 
 
-def verifications(where: Any) -> Any | None:
-    """Bring the successes that the application reported, from the place the callbacks are in.
+def left_out(
+    where: Any,
+    *,
+    columns: Columns = None,
+    timezone: str | None = None,
+    pepper: str | bytes | None = None,
+    exclude: Exclusions | None = None,
+) -> pd.DataFrame:
+    """Count the callbacks that loading leaves out, and why.
 
     Parameters
     ----------
-    where
-        As for `callbacks`: a Parquet file means its sibling ``verifications.parquet``. A dataframe is taken as the
-        verifications themselves.
+    where, columns, timezone, pepper, exclude
+        As for `callbacks`.
 
     Returns
     -------
-    frame or None
-        The columns `model.VERIFICATIONS` with ``verified_us`` and ``received_us``. None where such reports are not
-        kept: then verification through the application is not observable, which is not the same as never. A store in
-        which nothing was reported yet gives a frame without rows, not observable either. One row per report.
+    pandas.DataFrame
+        ``what`` (``left out``, ``kept``, ``all``), ``reason``, ``callbacks``, ``attempts``, ``sessions``. What is left
+        out and what is kept add up to all in each of the three. A row that could not be read is counted as a callback;
+        its attempt and its session only where nothing else of them is kept, and never where the row names none. An
+        excluded session is counted under the first reason: recipients, then the periods in the order given. One row per
+        reason, one for what is kept and one for all.
 
     Raises
     ------
     NotFoundError, SchemaError, ArgumentError
         As for `callbacks`.
     """
-    return _loaded(where, "verifications", VERIFICATIONS)
+    made, mapping = _loaded(where, "callbacks", CALLBACKS, columns=columns, timezone=timezone, pepper=pepper)
+    counts = leftout.counted(made, None if exclude is None else _checked(exclude), mapping)
+    if mapping is not None:
+        forget(mapping.rows)
+    return counts
 
 
-def pulse(where: Any) -> Any | None:
+def verifications(where: Any, *, columns: Columns = None, timezone: str | None = None) -> Any | None:
+    """Bring the successes that the application reported, from the place the callbacks are in.
+
+    Parameters
+    ----------
+    where
+        As for `callbacks`: a Parquet file means its sibling ``verifications.parquet``, a CSV file ``verifications.csv``
+        beside it. A dataframe is taken as the verifications themselves, and with ``columns`` a file is, too.
+    columns
+        As for `callbacks`; needed are ``session_id``, ``verified_at`` and ``received_at``. Where your table knows only
+        when the code was taken, name that column for both: ``received_at`` is what ``as_of`` is held against.
+    timezone
+        As for `callbacks`.
+
+    Returns
+    -------
+    frame or None
+        The columns `model.VERIFICATIONS` with ``verified_us`` and ``received_us``. None where such reports are not
+        kept: then verification through the application is not observable, which is not the same as never. A store in
+        which nothing was reported yet gives a frame without rows, not observable either. Reports about sessions whose
+        callbacks are excluded stay: they still show that the application was reporting. One row per report.
+
+    Raises
+    ------
+    NotFoundError, SchemaError, ArgumentError
+        As for `callbacks`.
+
+    Warns
+    -----
+    LeftOutNotice
+        As for `callbacks`.
+    """
+    made, mapping = _loaded(where, "verifications", VERIFICATIONS, columns=columns, timezone=timezone)
+    _say(leftout.sentence("verifications", mapping, None, None))
+    _let_go(made, mapping)
+    return made
+
+
+def pulse(where: Any, *, columns: Columns = None, timezone: str | None = None) -> Any | None:
     """Bring the minutes in which the collector was up, from the place the callbacks are in.
 
     Parameters
     ----------
     where
-        As for `callbacks`: a Parquet file means its sibling ``pulse.parquet``. A dataframe is taken as the pulse.
+        As for `callbacks`: a Parquet file means its sibling ``pulse.parquet``, a CSV file ``pulse.csv`` beside it. A
+        dataframe is taken as the pulse, and with ``columns`` a file is, too.
+    columns
+        As for `callbacks`; needed are ``minute`` and the four counts, because no count is not zero.
+    timezone
+        As for `callbacks`.
 
     Returns
     -------
@@ -87,15 +200,66 @@ def pulse(where: Any) -> Any | None:
     ------
     NotFoundError, SchemaError, ArgumentError
         As for `callbacks`.
+
+    Warns
+    -----
+    LeftOutNotice
+        As for `callbacks`.
     """
-    return _loaded(where, "pulse", PULSE)
+    made, mapping = _loaded(where, "pulse", PULSE, columns=columns, timezone=timezone)
+    _say(leftout.sentence("pulse", mapping, None, None))
+    _let_go(made, mapping)
+    return made
 
 
-def _loaded(where: Any, table: str, columns: tuple[Column, ...]) -> Any | None:
+def _loaded(
+    where: Any,
+    table: str,
+    shape: tuple[Column, ...],
+    *,
+    columns: Columns,
+    timezone: str | None,
+    pepper: str | bytes | None = None,
+) -> tuple[Any | None, Mapped | None]:
     """Bring one table from wherever it is; None where this kind of place does not keep it."""
     place = place_of(where)
+    if place is Place.CSV and columns is None and table != "callbacks":
+        where = _sibling(where, table)
+        if where is None:
+            return None, None
+    if columns is not None or place is Place.CSV:
+        made = mapped(where, table, shape, columns=columns, timezone=timezone, pepper=pepper)
+        return frames.shaped(made.kept(), shape, what=table), made
+    if timezone is not None or pepper is not None:
+        raise ArgumentError("timezone= and pepper= are for a table in your own words; say its names with columns=")
     if place is Place.FRAME:
-        return frames.shaped(where, columns, what=table)
+        return frames.shaped(where, shape, what=table), None
     if place in {Place.SQLITE, Place.POSTGRESQL}:
-        return stores.streamed(where, table, columns)
-    return files.relation(where, table, columns)
+        return stores.streamed(where, table, shape), None
+    return files.relation(where, table, shape), None
+
+
+def _sibling(where: str | Path, table: str) -> Path | None:
+    """Find the file beside a CSV file that holds another table, compressed like it or not."""
+    path = Path(where)
+    ending = path.name[path.name.index(".") :] if path.name.count(".") else ""
+    kinds = dict.fromkeys([ending, ".csv", ".csv.gz", ".tsv"])
+    return next((file for kind in kinds if (file := path.with_name(f"{table}{kind}")).is_file()), None)
+
+
+def _checked(exclude: Any) -> Exclusions:
+    if not isinstance(exclude, Exclusions):
+        raise ArgumentError("exclude= takes load.Exclusions(recipients=[…], periods=[…])")
+    return exclude
+
+
+def _let_go(made: Any, mapping: Mapped | None) -> None:
+    """Drop what was read, unless what was given out stands on it."""
+    if mapping is not None and not isinstance(made, duckdb.DuckDBPyRelation):
+        forget(mapping.rows)
+
+
+def _say(sentence: str) -> None:
+    if sentence:
+        # Seen from the line that loaded.
+        warnings.warn(sentence, LeftOutNotice, stacklevel=3)

@@ -77,3 +77,9 @@ def _kept(relation: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
     name = new_name("kept")
     relation.create(name)
     return ours.table(name)
+
+
+def forget(kept: duckdb.DuckDBPyRelation) -> None:
+    """Drop what `keep` made of a relation of ours; one of another connection goes with the last name for it."""
+    if kept.alias.startswith("kept_"):
+        connection().execute(f'DROP TABLE IF EXISTS "{kept.alias}"')

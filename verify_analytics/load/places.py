@@ -1,4 +1,4 @@
-"""What is it that the analyst named? Told by what is in a file, never by how it is called."""
+"""What is it that the analyst named? Told by what is in a file; CSV has no mark inside, so its name tells."""
 
 from enum import Enum, auto
 from pathlib import Path
@@ -11,7 +11,8 @@ from verify_analytics.errors import ArgumentError, NotFoundError, SchemaError, n
 
 _SQLITE_MAGIC = b"SQLite format 3\0"
 _PARQUET_MAGIC = b"PAR1"
-_WHAT = "a SQLite store, a PostgreSQL URL, a Parquet file, an archive folder or a dataframe"
+_CSV = (".csv", ".tsv", ".txt")
+_WHAT = "a SQLite store, a PostgreSQL URL, a Parquet or CSV file, an archive folder or a dataframe"
 
 
 class Place(Enum):
@@ -21,6 +22,7 @@ class Place(Enum):
     SQLITE = auto()
     POSTGRESQL = auto()
     PARQUET = auto()
+    CSV = auto()
     ARCHIVE = auto()
 
 
@@ -32,7 +34,8 @@ def place_of(where: Any) -> Place:
     NotFoundError
         If there is no such file or folder.
     SchemaError
-        If the file is neither SQLite nor Parquet.
+        If the file is neither SQLite nor Parquet nor called as CSV files are: ``.csv``, ``.tsv``, ``.txt``, or with
+        ``.gz`` behind it.
     ArgumentError
         If it is a URL of another database.
     """
@@ -94,4 +97,6 @@ def _kind_of_file(path: Path) -> Place:
         return Place.SQLITE
     if head.startswith(_PARQUET_MAGIC):
         return Place.PARQUET
-    raise SchemaError(f"{str(path)!r} is neither a SQLite store nor a Parquet file; give {_WHAT}")
+    if path.name.lower().removesuffix(".gz").endswith(_CSV):
+        return Place.CSV
+    raise SchemaError(f"{str(path)!r} is neither a SQLite store nor a Parquet file, nor called .csv; give {_WHAT}")

@@ -16,7 +16,7 @@ from .incidence import (
     incidence_quantiles,
     restricted_mean,
 )
-from .intervals import Band, Estimate, incidence_band, incidence_interval_at, quantile_intervals
+from .intervals import Band, Estimate, Mean, incidence_band, incidence_interval_at, quantile_intervals
 from .multiplicity import benjamini_hochberg, holm
 from .power import Detectable, detectable_difference, power_two_proportions, sample_size_two_proportions
 from .proportion import Difference, Interval, newcombe, wilson
@@ -35,6 +35,7 @@ __all__ = [
     "Estimate",
     "Interval",
     "KaplanMeier",
+    "Mean",
     "Shrunk",
     "Stratified",
     "benjamini_hochberg",

@@ -191,8 +191,8 @@ def mantel_haenszel(tables: ArrayLike, *, correction: bool = True, confidence: f
     p = float(2 * normal_tail(np.sqrt(statistic))) if variance > 0 else float("nan")
     return Stratified(
         difference,
-        max(-1.0, difference - z * spread),
-        min(1.0, difference + z * spread),
+        float(np.clip(difference - z * spread, -1.0, 1.0)),
+        float(np.clip(difference + z * spread, -1.0, 1.0)),
         odds_ratio,
         float(odds_ratio / factor),
         float(odds_ratio * factor),

@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike
 from verify_analytics.errors import ArgumentError
 
 from .checks import one_tail
-from .intervals import Estimate
+from .intervals import Mean
 from .proportion import Interval, plain
 from .special import gamma_quantile, student_quantile
 
@@ -67,7 +67,7 @@ def poisson_exact(count: ArrayLike, *, exposure: ArrayLike = 1.0, confidence: fl
     return Interval(plain(low / safe), plain(high / safe))
 
 
-def mean_interval(values: ArrayLike, *, weights: ArrayLike | None = None, confidence: float = 0.95) -> Estimate:
+def mean_interval(values: ArrayLike, *, weights: ArrayLike | None = None, confidence: float = 0.95) -> Mean:
     """Say what the mean is (attempts per session, say), and between which values the true mean plausibly lies.
 
     The mean plus and minus t standard errors, with Student's t for n - 1 degrees of freedom.
@@ -83,7 +83,7 @@ def mean_interval(values: ArrayLike, *, weights: ArrayLike | None = None, confid
 
     Returns
     -------
-    Estimate
+    Mean
         `value`, `low` and `high`, three numbers. All NaN without units; `low` and `high` NaN for a single unit, of
         which one cannot know how much others differ.
 
@@ -116,10 +116,10 @@ def mean_interval(values: ArrayLike, *, weights: ArrayLike | None = None, confid
         raise ArgumentError("values and weights must be numbers of one length, the weights from 0 up, none missing")
     n = float(np.sum(w))
     if n <= 0:
-        return Estimate(np.nan, np.nan, np.nan)
+        return Mean(np.nan, np.nan, np.nan)
     mean = float(np.sum(w * x) / n)
     if n <= 1:
-        return Estimate(mean, np.nan, np.nan)
+        return Mean(mean, np.nan, np.nan)
     spread = float(np.sqrt(np.sum(w * (x - mean) ** 2) / (n - 1) / n))
     half = float(student_quantile(tail, n - 1)) * spread
-    return Estimate(mean, mean - half, mean + half)
+    return Mean(mean, mean - half, mean + half)

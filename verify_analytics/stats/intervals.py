@@ -7,7 +7,6 @@ from numpy.typing import ArrayLike
 
 from .checks import Floats, normal_quantile
 from .incidence import CumulativeIncidence, incidence_at, incidence_quantiles, known_until
-from .proportion import Numbers
 
 
 class Band(NamedTuple):
@@ -18,11 +17,19 @@ class Band(NamedTuple):
 
 
 class Estimate(NamedTuple):
-    """A value with the lowest and the highest that the data leave plausible; one of each per question asked."""
+    """Values with the lowest and the highest that the data leave plausible; one of each per question asked."""
 
-    value: Numbers
-    low: Numbers
-    high: Numbers
+    value: Floats
+    low: Floats
+    high: Floats
+
+
+class Mean(NamedTuple):
+    """A mean with the lowest and the highest that the data leave plausible; three numbers."""
+
+    value: float
+    low: float
+    high: float
 
 
 def incidence_band(curve: CumulativeIncidence, *, confidence: float = 0.95) -> Band:

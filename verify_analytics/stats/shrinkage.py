@@ -68,8 +68,9 @@ def beta_binomial_shrinkage(count: ArrayLike, n: ArrayLike, *, confidence: float
     -----
     Beforehand the weight of the common rate in a group of middling size, ``(a + b) / (a + b + median n)``, is as likely
     to be one share as another, and so is the common rate. With the likeliest spread alone, as is often done, intervals
-    of 95 % hold some 80 % of the true rates of five groups; so they hold about 95 %, and are still shorter than
-    `wilson`'s.
+    of 95 % held 75 to 85 % of the true rates of five simulated groups; these held 91 to 96 % of three to twenty groups,
+    least where rates lie near 0 or 1, and are shorter than `wilson`'s. A bound near 0 or 1 of a group that has none, or
+    all, can leave 8 % beyond it instead of 2.5 %, because a beta distribution stands in for a mixture of them.
     That is so over all groups. It is wrong for a group that is not one of a kind with the others: shrink countries
     among countries, not a test channel among real ones; one that is truly far out is drawn in too far.
     Shrunk rates are for ranking and for tables with small groups, not for adding up: they do not sum to the total.
@@ -88,7 +89,7 @@ def beta_binomial_shrinkage(count: ArrayLike, n: ArrayLike, *, confidence: float
 
     >>> shrunk = beta_binomial_shrinkage([90, 70, 95, 80, 0], [100, 100, 100, 100, 2])
     >>> shrunk.rate.round(2)
-    array([0.89, 0.71, 0.93, 0.8 , 0.64])
+    array([0.89, 0.71, 0.93, 0.8 , 0.65])
     """
     tail = one_tail(confidence)
     k, m = counts_of(count, n)
@@ -164,13 +165,15 @@ class _Groups(NamedTuple):
 
 def _posterior(groups: _Groups) -> tuple[Floats, Floats]:
     """Give the mean and the variance of each group's rate over all spreads and common rates."""
-    weight_of_common = (np.arange(_SPREADS) + 0.5) / _SPREADS
-    sizes = groups.middling * weight_of_common / (1 - weight_of_common)
+    # Evenly on the logarithm of alpha + beta, weighed so that the weight of the common rate is uniform beforehand.
+    sizes = np.exp(np.linspace(math.log(0.3), math.log(100 * groups.middling + 100), _SPREADS))
+    weight_of_common = sizes / (sizes + groups.middling)
     means, sharpness = groups.best_means(sizes, prior=1.0)
     # Laplace's approximation, on the scale of the logit: how well a spread explains the groups at any common rate.
     slope = means * (1 - means)
     spread = np.sqrt(sharpness) / slope
-    explains = groups.likelihood(sizes * means, sizes * (1 - means)) + np.log(slope) + np.log(spread)
+    explains = groups.likelihood(sizes * means, sizes * (1 - means)) + np.log(slope * spread)
+    explains += np.log(weight_of_common * (1 - weight_of_common))
     weights = np.exp(explains - np.max(explains))
     total, first, second = 0.0, np.zeros(groups.k.shape), np.zeros(groups.k.shape)
     for node, node_weight in zip(_NODES, _NODE_WEIGHTS, strict=True):
@@ -222,7 +225,7 @@ def _falling_root(function: Callable[[float], float], start: float) -> float:
     for _ in range(100):
         middle, before = (low * at_high - high * at_low) / (at_high - at_low), middle
         value = function(middle)
-        if value == 0 or abs(middle - before) < 1e-10:
+        if value == 0 or abs(middle - before) < 1e-8:
             break
         if value > 0:
             low, at_low, at_high = middle, value, at_high / 2

@@ -128,7 +128,7 @@ def log_gamma(z: Floats) -> Floats:
 
 
 def digamma(z: Floats) -> Floats:
-    """Give the derivative of log Γ at positive numbers, by its series from 9 on and by ψ(z + 1) = ψ(z) + 1 / z below."""
+    """Give the derivative of log Γ, by its series from 9 on and by ψ(z + 1) = ψ(z) + 1 / z below."""
     shift = np.where(z < _FAR, float(_FAR), 0.0)
     w = z + shift
     square, total = 1 / (w * w), np.zeros(np.shape(z))
@@ -275,8 +275,9 @@ def _solved(
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             step = u - off * tail / flow * (1.0 if rising else -1.0)
         new = np.where((step > low) & (step < high), step, (low + high) / 2)
-        done = (np.abs(new - u) <= 1e-15 * np.maximum(1.0, np.abs(u))) | (off == 0)
-        u = np.where(off == 0, u, new)
-        if np.all(done):
+        # What Newton leaves is about the square of what was left before; so near, rounding may point out of the bounds.
+        near = np.abs(off) <= 1e-7
+        u = np.where(near, np.where(np.isfinite(step), step, u), new)
+        if np.all(near):
             break
     return u

@@ -7,10 +7,10 @@ from verify_analytics.errors import ArgumentError
 
 from .checks import normal_quantile
 from .incidence import CumulativeIncidence, curve_of_counts, known_until, restricted_mean
-from .intervals import Estimate, band_at
+from .intervals import Estimate, Mean, band_at
 
 
-def restricted_mean_interval(curve: CumulativeIncidence, *, horizon: float, confidence: float = 0.95) -> Estimate:
+def restricted_mean_interval(curve: CumulativeIncidence, *, horizon: float, confidence: float = 0.95) -> Mean:
     """Say how long one waits on average when nobody is watched for longer than `horizon`, with its interval.
 
     Parameters
@@ -24,7 +24,7 @@ def restricted_mean_interval(curve: CumulativeIncidence, *, horizon: float, conf
 
     Returns
     -------
-    Estimate
+    Mean
         `value` as `restricted_mean`, with `low` and `high` between 0 and `horizon`; three numbers. All NaN where the
         mean is not known.
 
@@ -60,7 +60,7 @@ def restricted_mean_interval(curve: CumulativeIncidence, *, horizon: float, conf
     z = normal_quantile(confidence)
     value = restricted_mean(curve, horizon=horizon)
     if np.isnan(value):
-        return Estimate(value, value, value)
+        return Mean(value, value, value)
     inside = curve.time < horizon
     at_risk, events, rest = curve.at_risk[inside], curve.events[inside], horizon - curve.time[inside]
     left = at_risk - events - curve.competing[inside]
@@ -74,10 +74,10 @@ def restricted_mean_interval(curve: CumulativeIncidence, *, horizon: float, conf
     variance = float(np.sum(of_ends * after**2 + own - 2 * gained / safe * after))
     if variance > 0:
         half = z * float(np.sqrt(variance))
-        return Estimate(value, max(0.0, value - half), min(float(horizon), value + half))
+        return Mean(value, max(0.0, value - half), min(float(horizon), value + half))
     seen = float(curve.at_risk[0] - np.sum(curve.censored[inside]))
     other = z * z / (seen + z * z)
-    return Estimate(value, value * (1 - other), value + (horizon - value) * other)
+    return Mean(value, value * (1 - other), value + (horizon - value) * other)
 
 
 def conditional_incidence(

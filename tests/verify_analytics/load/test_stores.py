@@ -197,9 +197,11 @@ def test_a_damaged_store_is_refused_in_one_sentence(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n", b"SQLite"])
 def test_a_file_of_another_kind_is_refused(content: bytes, tmp_path: Path) -> None:
-    file = tmp_path / "callbacks.csv"
+    file = tmp_path / "callbacks.json"
     file.write_bytes(content)
-    with pytest.raises(SchemaError, match="neither a SQLite store nor a Parquet file; give a SQLite store"):
+    with pytest.raises(
+        SchemaError, match=r"neither a SQLite store nor a Parquet file, nor called \.csv; give a SQLite"
+    ):
         load.callbacks(file)
     with pytest.raises(SchemaError, match=r"is no SQLite store|neither"):
         load.callbacks(f"sqlite:///{file}")

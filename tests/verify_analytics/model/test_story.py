@@ -27,6 +27,13 @@ def test_a_session_is_told_in_order_with_meaning(engine: Any, callback: Any, row
         (78.0, None, None, None, False),
     ]
     assert told[0]["received_at"] == after(2)
+    assert [row["meaning"] for row in told] == [
+        "the network took the message",
+        "the network could not deliver the message, error code 30",
+        "again: the network took the message",
+        "no word of an attempt; the session is verified",
+        "a status that nobody listed",
+    ]
 
 
 def test_the_later_arrival_is_the_redelivery_whatever_its_id(quick: Any, callback: Any, rows_of: Any) -> None:
@@ -38,3 +45,19 @@ def test_the_later_arrival_is_the_redelivery_whatever_its_id(quick: Any, callbac
 
 def test_a_session_that_nobody_has_heard_of_has_no_story(engine: Any, callback: Any, rows_of: Any) -> None:
     assert rows_of(model.story(engine.callbacks([callback(1, "sent")]), session_id="s7")) == []
+
+
+def test_every_state_of_every_channel_has_words(quick: Any, callback: Any, rows_of: Any) -> None:
+    channels = {"sms": "sms", "voice": "voice", "pigeon": model.outcomes.OTHER}
+    for channel, row in channels.items():
+        statuses = model.outcomes.MEANING[row]
+        told = rows_of(
+            model.story(
+                quick.callbacks([callback(at, status, channel=channel) for at, status in enumerate(statuses)]),
+                session_id="s1",
+            )
+        )
+        said = {row["state"]: row["meaning"] for row in told}
+        assert set(said) == set(statuses.values())
+        assert len(set(said.values())) == len(said)
+        assert all(("call" in text or "phone" in text) == (channel == "voice") for text in said.values())
