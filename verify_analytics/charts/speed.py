@@ -17,7 +17,9 @@ MOST_GROUPS = 5
 HEADING, CURVES, AXIS, TABLE_HEAD, TABLE_ROW, GAP = 20.0, 168.0, 34.0, 18.0, 15.0, 14.0
 LEFT = 40.0
 NEVER = "—"
+UNKNOWN = "not known"
 UNREACHED = f"{NEVER} means that the curve never gets there."
+BAND = "Shaded: 95\N{NO-BREAK SPACE}% interval at each second by itself."
 PROVIDER = "The provider need not report every verification: a lower curve there may be missing callbacks."
 TICKS = (0, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 43200, 86400)
 SHARES = ("within_10s", "within_30s", "within_60s", "within_120s")
@@ -91,8 +93,8 @@ def time_to_verify(frame: pd.DataFrame, *, narrow: bool = False) -> Chart:
         words = words._replace(notes=(f"{many(more, 'smaller group')} not drawn; see the table.", *words.notes))
     if "callback" in sources:
         words = words._replace(notes=(*words.notes, PROVIDER))
-    if frame.loc[frame["measure"] == "curve", "low"].isna().all():
-        words = words._replace(notes=(*words.notes, "Curves are point estimates; they have no interval yet."))
+    if frame.loc[frame["measure"] == "curve", "low"].notna().any():
+        words = words._replace(notes=(*words.notes, BAND))
     return _draw(words, panels, float(frame["horizon_seconds"].max()), narrow=narrow)
 
 
@@ -224,7 +226,8 @@ def _table(sheet: Sheet, curves: Sequence[Curve], top: float) -> None:
 
 def _cell(curve: Curve, measure: str) -> str:
     if measure.startswith("within"):
-        return percent(curve.value(measure, "rate"), curve.n)
+        share = curve.value(measure, "rate")
+        return UNKNOWN if np.isnan(share) else percent(share, curve.n)
     return seconds(curve.value(measure, "seconds"), missing=NEVER)
 
 

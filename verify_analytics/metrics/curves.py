@@ -99,7 +99,7 @@ def _rows(
     )
 
 
-def _mean(units: Units, mean: stats.Estimate, horizon: float) -> pd.DataFrame:
+def _mean(units: Units, mean: tuple[float, float, float], horizon: float) -> pd.DataFrame:
     value, low, high = (np.array([float(end)]) for end in mean)
     bounds = stats.Estimate(value, low, high)
     made = _rows(units, ["restricted_mean"], ticks=value, rate=[np.nan], bounds=bounds, unit="seconds")

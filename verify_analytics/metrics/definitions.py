@@ -38,6 +38,8 @@ def _of(metric: str, *rows: tuple[str, str, str, str]) -> tuple[Definition, ...]
 
 
 KNOWN = "mature attempts with a known outcome: delivered, undelivered, failed, accepted or silent"
+WATCHED = "sessions that can be watched from the source, mature or not; the open ones for as long as they were seen"
+RECEIPTED = "attempts of groups whose receipts can be trusted, mature or not; those without an end up to as_of"
 
 DEFINITIONS: tuple[Definition, ...] = (
     *_of(
@@ -58,6 +60,27 @@ DEFINITIONS: tuple[Definition, ...] = (
             "mature attempts failed or undelivered",
         ),
         ("share_of_all", RATE, "failed or undelivered with this code", KNOWN),
+    ),
+    *_of(
+        "time_to_verify",
+        ("within_{k}s", RATE, "verified within k seconds of the start (estimated, where some still wait)", WATCHED),
+        ("p{q}", SECONDS, "the time by which q % are verified", WATCHED),
+        ("restricted_mean", SECONDS, "the mean wait, at most the horizon", WATCHED),
+        ("curve", CURVE, "verified by each second", WATCHED),
+        ("not_observable", COUNT, "nothing: no session of the group can be watched", "none"),
+    ),
+    *_of(
+        "time_to_deliver",
+        ("within_{k}s", RATE, "delivered within k seconds of the start, by the receipt's arrival", RECEIPTED),
+        ("p{q}", SECONDS, "the time by which q % are delivered", RECEIPTED),
+        ("restricted_mean", SECONDS, "the mean wait, at most the horizon", RECEIPTED),
+        ("curve", CURVE, "delivered by each second", RECEIPTED),
+        ("not_observable", COUNT, "nothing: the receipt coverage of the group is below the floor", "none"),
+    ),
+    *_of(
+        "when_to_switch",
+        ("verified_next", RATE, "verified within the next while", "sessions still waiting after so many seconds"),
+        ("not_observable", COUNT, "nothing: no session of the group can be watched", "none"),
     ),
 )
 

@@ -101,9 +101,9 @@ def time_to_deliver(
     one minus the coverage; hence the floor. A group is judged as a whole: countries with and without receipts pooled
     may pass together, so split by country first. Taking those without a receipt out instead, or censoring them when
     they were accepted, would take them for the same as the others, and a silent carrier for a fast one.
-    Delivered after undelivered counts as delivered, at its own time. Never compare channels bare: most calls follow a
-    message that failed. Use ``by=["channel", "role"]``. No verification is asked about; delivered is what the network
-    claims, not what a person read.
+    Delivered after undelivered counts as delivered, at its own time. For a call the receipt comes when it is over.
+    Never compare channels bare: most calls follow a message that failed. Use ``by=["channel", "role"]``. No
+    verification is asked about; delivered is what the network claims, not what a person read.
 
     References
     ----------

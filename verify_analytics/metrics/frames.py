@@ -162,8 +162,11 @@ def with_shrinkage(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     pandas.DataFrame
         With the columns `GROUP_COLUMNS`: `small` where `n` is below `SMALL`; `shrunk` with its interval, NaN where
         there are fewer than three groups, without a split, for ``"others"``, which are not one of a kind, and where a
-        group has no row of this kind (a code it never met), so that how much groups differ cannot be seen. A design
-        effect makes `n` as many fewer as it says.
+        group has no row of this kind (a code it never met), so that how much groups differ cannot be seen. Of a frame
+        of times only the shares by a time lean on each other, among the groups that can be seen: steps of a curve are
+        too many, those left waiting differ at each time, and the share of a quantile is given and not found. A design
+        effect makes `n` as many fewer as it says; of units that were not watched to the end the estimated share is
+        taken, as if all had been.
     """
     texts = [name for name in names if not is_time(name)]
     others = (frame[texts] == OTHERS).any(axis="columns") if texts else pd.Series(False, index=frame.index)
@@ -178,15 +181,22 @@ def with_shrinkage(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
         return made
     effect = np.maximum(frame["design_effect"].fillna(1.0), 1.0)
     kinds = [name for name in KINDS if name in frame.columns and name not in names]
-    groups = len(frame.loc[~others, list(names)].drop_duplicates())
-    for _, rows in made[~others].groupby(kinds, sort=False):
+    alike = ~others & (frame["measure"] != "not_observable")
+    groups = len(frame.loc[alike, list(names)].drop_duplicates())
+    if "unit" in frame.columns:
+        alike &= (frame["unit"] == "share") & (frame["measure"] != "curve")
+    if "after_seconds" in frame.columns:
+        alike &= False
+    for _, rows in made[alike].groupby(kinds, sort=False):
         if len(rows) < groups:
             continue
         kind = rows[rows["rate"].notna()]
         at = kind.index
         # Whole numbers are wanted: the likelihood counts successes.
         n = (kind["n"] / effect[at]).round()
-        count = np.minimum((kind["count"] / effect[at]).round(), n)
+        found = kind["rate"] * kind["n"]
+        counted = kind["count"].where((kind["count"] - found).abs() < 1e-6 * (1 + kind["n"]), found)
+        count = np.minimum((counted / effect[at]).round(), n)
         shrunk = stats.beta_binomial_shrinkage(count.to_numpy(), n.to_numpy())
         made.loc[at, "shrunk"] = shrunk.rate
         made.loc[at, "shrunk_low"], made.loc[at, "shrunk_high"] = shrunk.low, shrunk.high

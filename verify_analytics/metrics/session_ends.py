@@ -42,11 +42,15 @@ def opened_sessions(
     return opened(sessions, list(columns), asked_by=asked_by, made_by="model.sessions")
 
 
+def ends_by_source(frame: Frame, sources: Sequence[str]) -> dict[str, Frame]:
+    """Say of each session how it ended and when, as each source tells it."""
+    return {each: with_ticks(with_ends(frame, each)) for each in sources}
+
+
 def told_by(frame: Frame, source: str, names: Sequence[str], *, cluster: str, top: int | None) -> Told:
-    """Count what one source told of the sessions of each group."""
-    classified = with_ticks(with_ends(frame, source))
+    """Count what one source told of the sessions of each group; `frame` as `ends_by_source` has it."""
     context = CONTEXT_WITH_WINDOW
-    return Told(source, watched(classified, names, unit="session", cluster=cluster, context=context, top=top))
+    return Told(source, watched(frame, names, unit="session", cluster=cluster, context=context, top=top))
 
 
 def columns_of_clusters(cluster: str) -> list[str]:

@@ -8,7 +8,7 @@ from narwhals.typing import IntoFrame
 from .by import SESSION_BY, By, checked_by
 from .curves import MEASURED, curve_rows, horizon_ticks, in_long_form
 from .frames import split_and_total
-from .session_ends import Told, columns_of_clusters, opened_sessions, told_by, warn_of_sessions
+from .session_ends import Told, columns_of_clusters, ends_by_source, opened_sessions, told_by, warn_of_sessions
 from .sources import checked_sources
 from .tally import checked_cluster
 from .watching import BESIDE, TICKS_PER_SECOND, left_beside, units_by_group
@@ -53,8 +53,8 @@ def time_to_verify(
     pandas.DataFrame
         The `by` columns, `source`, `measure`, `seconds`, `rate`, `low`, `high`, `unit`, `count`, `n`, `at_risk`,
         `interval`, `design_effect`, the counts `immature`, `unobserved`, `unknown`, `not_observable`, `clock_faults`,
-        `censored`, then `horizon_seconds`, `as_of`, `patience_seconds`, `window_seconds`, `pooled`. The measures, per
-        group and source:
+        `censored`, then `horizon_seconds`, `as_of`, `patience_seconds`, `window_seconds`, and `small`, `shrunk`,
+        `shrunk_low`, `shrunk_high`, `pooled` as for `delivery_rate`. The measures, per group and source:
 
         ``within_10s``, ``within_30s``, ``within_60s``, ``within_120s``: `rate` is the share verified by `seconds`.
         ``p50``, ``p90``, ``p95``: `seconds` by which the share `rate` is verified; NaN is "not reached".
@@ -115,11 +115,12 @@ def time_to_verify(
     ticks = horizon_ticks(horizon)
     extra = columns_of_clusters(checked_cluster(cluster))
     frame = opened_sessions(sessions, names, sources, asked_by=asked_by, extra=extra)
+    ends = ends_by_source(frame, sources)
     counted: list[list[Told]] = []
 
     def measured(split: list[str]) -> pd.DataFrame:
         kept = top if split else None
-        counted.append([told_by(frame, each, split, cluster=cluster, top=kept) for each in sources])
+        counted.append([told_by(ends[each], each, split, cluster=cluster, top=kept) for each in sources])
         return pd.concat([_finish(told, ticks, split) for told in counted[-1]], ignore_index=True)
 
     made = split_and_total(measured, names, totals=totals)

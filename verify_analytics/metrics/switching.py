@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
+from math import ceil, isnan
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from verify_analytics.model.moments import duration_us
 from .by import SESSION_BY, By, checked_by
 from .curves import in_long_form
 from .frames import split_and_total
-from .session_ends import Told, columns_of_clusters, opened_sessions, told_by, warn_of_sessions
+from .session_ends import Told, columns_of_clusters, ends_by_source, opened_sessions, told_by, warn_of_sessions
 from .sources import checked_sources
 from .tally import checked_cluster
 from .watching import BESIDE, LONGEST_SECONDS, TICK_US, TICKS_PER_SECOND, Floats, Units, left_beside, units_by_group
@@ -75,7 +76,7 @@ def when_to_switch(
     pandas.DataFrame
         The `by` columns, `source`, `measure`, `after_seconds`, `within_seconds`, `count`, `n`, `rate`, `low`, `high`,
         `interval`, `design_effect`, `sessions`, `detect`, `power`, `per_arm`, `sessions_to_start`, then the counts,
-        `as_of`, `patience_seconds`, `window_seconds` and `pooled` as for `time_to_verify`.
+        `as_of`, `patience_seconds`, `window_seconds` and the last columns as for `time_to_verify`; `shrunk` is NaN.
 
         ``verified_next``: `n` sessions were still waiting, and watched, when `after_seconds` were over; `count` of
         them were seen to verify within the next `within_seconds`. `rate` estimates that share, also where some are not
@@ -83,9 +84,9 @@ def when_to_switch(
         95 % interval. `sessions` is the number the curve began with.
         `per_arm` and `sessions_to_start` plan a randomised timer: at `after_seconds`, those still waiting are sent by
         lot either to another channel or to wait on. `per_arm` sessions in each of the two show a difference of
-        `detect` from `rate` (up or down, whichever needs more) with probability `power`, at 95 % confidence, widened by
-        the design effect; about `sessions_to_start` must start for so many to be still waiting. NaN where there is no
-        `rate`, or neither `rate` + `detect` nor `rate` - `detect` is a share.
+        `detect` from `rate` (up or down, whichever needs more) with probability `power`, at 95 % confidence, more of
+        them by the design effect; about `sessions_to_start` must start for so many to be still waiting. NaN where
+        there is no `rate`, or neither `rate` + `detect` nor `rate` - `detect` is a share.
         ``not_observable``: the only row of a group in which nothing can be seen from this source.
         One row per group, source and time `after`.
 
@@ -126,11 +127,12 @@ def when_to_switch(
     stats.sample_size_two_proportions(0.5, 0.25, power=power)
     extra = columns_of_clusters(checked_cluster(cluster))
     frame = opened_sessions(sessions, names, sources, asked_by=asked_by, extra=extra)
+    ends = ends_by_source(frame, sources)
     counted: list[list[Told]] = []
 
     def measured(split: list[str]) -> pd.DataFrame:
         kept = top if split else None
-        counted.append([told_by(frame, each, split, cluster=cluster, top=kept) for each in sources])
+        counted.append([told_by(ends[each], each, split, cluster=cluster, top=kept) for each in sources])
         parts = [_finish(told, moments, more, detect, power) for told in counted[-1]]
         made = pd.concat(parts, ignore_index=True)
         first = [*split, "source", *COLUMNS]
@@ -144,15 +146,15 @@ def when_to_switch(
 def _checked_after(after: Iterable[float]) -> Floats:
     """Read the times to look at, in ticks."""
     try:
-        at = np.array([float(each) for each in after], dtype=float)
+        at = [float(each) for each in after]
     except (TypeError, ValueError):
-        at = np.array([np.nan])
-    if not len(at) or not np.all((at >= 0) & (at <= LONGEST_SECONDS)):
+        at = []
+    if not at or not all(0 <= each <= LONGEST_SECONDS for each in at):
         raise ArgumentError(
             f"after={after!r} is no list of times: give seconds from 0 up to a day, for example after=[10, 30, 60]"
         )
     # A time such as 0.29 s is no whole number of ticks in binary.
-    return np.round(at * TICKS_PER_SECOND, 6)
+    return np.array([round(each * TICKS_PER_SECOND, 6) for each in at])
 
 
 def _finish(told: Told, after: Floats, more: float, detect: float, power: float) -> pd.DataFrame:
@@ -176,10 +178,9 @@ def _rows(units: Units, after: Floats, more: float, detect: float, power: float)
     at = after if units.n else np.array([0.0])
     found = stats.conditional_incidence(curve, after=at, within=more)
     rate, low, high = (np.asarray(each, dtype=float) for each in found)
-    per_arm = np.array([_per_arm(share, detect, power, units.effect) for share in rate])
+    per_arm = [_per_arm(share, detect, power, units.effect) for share in rate]
     still = np.concatenate(([1.0], curve.waiting))[np.searchsorted(curve.time, at, side="right")]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        to_start = np.where(still > 0, np.ceil(2 * per_arm / still), np.nan)
+    to_start = [_per_share(2 * size, share) for size, share in zip(per_arm, still, strict=True)]
     known = ~np.isnan(rate)
     return pd.DataFrame(
         {
@@ -205,4 +206,9 @@ def _per_arm(rate: float, detect: float, power: float, effect: float) -> float:
     others = [other for other in (rate - detect, rate + detect) if 0 <= other <= 1]
     widened = 1.0 if np.isnan(effect) else effect
     sizes = [stats.sample_size_two_proportions(rate, other, power=power, design_effect=widened) for other in others]
-    return float(np.ceil(max(sizes))) if sizes else float("nan")
+    return float(ceil(max(sizes))) if sizes else float("nan")
+
+
+def _per_share(size: float, share: float) -> float:
+    """Say of how many a share is this many; NaN where the share is nothing, or no size is known."""
+    return float(ceil(size / share)) if share > 0 and not isnan(size) else float("nan")

@@ -1,12 +1,13 @@
 """Which few figures does a reader see first? Each with what it counts, of how many, and how sure one can be."""
 
+from math import isnan
 from typing import NamedTuple
 
 import pandas as pd
 
 from verify_analytics.charts.words import count, interval, many, named, percent, seconds
 
-from .readings import leading_channel, of, source_of
+from .readings import NOT_KNOWN, leading_channel, of, source_of
 from .study import Study
 
 
@@ -71,8 +72,11 @@ def _within_a_minute(frame: pd.DataFrame) -> Headline:
         return Headline(name, "not observable", "nobody told when sessions were verified", "")
     rate, n = float(minute["rate"]), float(minute["n"])
     counted = f"of {many(n, 'session')}, as {named(source)}"
-    sure = f"half by {seconds(float(half['seconds']))}; no interval yet"
-    return Headline(name, percent(rate, n), counted, sure, rate)
+    low, high = float(minute["low"]), float(minute["high"])
+    if isnan(rate):
+        return Headline(name, NOT_KNOWN, counted, "nobody was watched for so long")
+    sure = _unbroken(f"95 % interval {interval(low, high, n)} %") + f"; half by {seconds(float(half['seconds']))}"
+    return Headline(name, percent(rate, n), counted, sure, rate, low, high)
 
 
 def _leading(frame: pd.DataFrame) -> list[Headline]:

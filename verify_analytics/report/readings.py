@@ -1,17 +1,34 @@
 """What does a chart say in one line? Sentences of the frame's own figures with their intervals, claiming no more."""
 
+import math
+
 import pandas as pd
 
 from verify_analytics.charts.words import FEW, count, interval, listed, many, named, percent, seconds
 
 SOURCES = ("app", "callback")
+NOT_KNOWN = "not known"
 NOTHING = "Nothing can be said yet: no attempt is old enough to be judged."
 
 
 def figures(row: pd.Series) -> str:
-    """Write a rate with its interval."""
+    """Write a rate with its interval; one that is there for some and not known says so."""
     rate, n = float(row["rate"]), float(row["n"])
+    if math.isnan(rate):
+        return NOT_KNOWN
     return f"{percent(rate, n)} ({interval(float(row['low']), float(row['high']), n)})"
+
+
+def span(row: pd.Series) -> str:
+    """Write the interval of a time; one that has no end says so.
+
+    >>> span(pd.Series({"low": 21.0, "high": 95.0})), span(pd.Series({"low": 21.0, "high": float("nan")}))
+    ('21 s to 1 min 35 s', '21 s or later')
+    """
+    low, high = float(row["low"]), float(row["high"])
+    if math.isnan(low):
+        return "" if math.isnan(high) else f"up to {seconds(high)}"
+    return f"{seconds(low)} or later" if math.isnan(high) else f"{seconds(low)} to {seconds(high)}"
 
 
 def of(frame: pd.DataFrame, measure: str, **group: object) -> pd.Series | None:
@@ -129,18 +146,19 @@ def times(frame: pd.DataFrame) -> str:
         f"{name} by {seconds(float(row['seconds']))}" if pd.notna(row["seconds"]) else f"{name} is not reached"
         for name, row in (("half", half), ("90 %", most))
     ]
-    share, n = percent(float(minute["rate"]), float(minute["n"])), many(minute["n"], "session")
-    return f"{share} of {n} are verified within 60 s, as {named(source)}; {', '.join(ends)}."
+    told = [f"{end} ({span(row)})" if span(row) else end for end, row in zip(ends, (half, most), strict=True)]
+    n = many(minute["n"], "session")
+    if math.isnan(float(minute["rate"])):
+        return f"None of {n} was watched for 60 s: what share is verified by then is not known."
+    return f"{figures(minute)} of {n} are verified within 60 s, as {named(source)}; {', '.join(told)}."
 
 
 def times_by_country(frame: pd.DataFrame) -> str:
     """Tell the slowest and the fastest of the countries with enough sessions."""
     source = source_of(frame)
     rows = frame[(frame["measure"] == "within_60s") & (frame["source"] == source) & (frame["n"] >= FEW)]
+    rows = rows[rows["rate"].notna()]
     if source is None or rows.empty:
         return f"No country has {FEW} sessions that can be observed yet."
-    ends = [
-        f"{percent(float(row['rate']), float(row['n']))} in {named(row['country'], 'country')}"
-        for row in extremes(rows)
-    ]
+    ends = [f"{figures(row)} in {named(row['country'], 'country')}" for row in extremes(rows)]
     return f"Verified within 60 s, as {named(source)}: from {ends[0]} to {ends[1]}."

@@ -3,12 +3,15 @@
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from math import isnan
 from typing import NamedTuple
 
 import pandas as pd
 
 from verify_analytics.charts.frames import in_reading_order
 from verify_analytics.charts.words import GROUPS, count, interval, named, percent, printable, seconds
+
+from .readings import NOT_KNOWN, span
 
 # A spreadsheet takes a text that begins like this for a formula, and may run it; some take the full-width forms too.
 FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
@@ -89,6 +92,8 @@ def rate_cell(row: pd.Series) -> Cell:
     rate, n = float(row["rate"]), float(row["n"])
     if n == 0:
         return Cell("–")
+    if isnan(rate):
+        return Cell(NOT_KNOWN)
     return Cell(percent(rate, n), interval(float(row["low"]), float(row["high"]), n))
 
 
@@ -191,14 +196,15 @@ def of_times(frame: pd.DataFrame, by: Sequence[str]) -> Table:
     keys = [*by, "source"]
     for _, mine in in_reading_order(frame, by).groupby(keys, sort=False):
         first = mine.iloc[0]
-        found = mine.drop_duplicates("measure").set_index("measure")
+        found = {str(row["measure"]): row for _, row in mine.drop_duplicates("measure").iterrows()}
         cells = [*(name(named(first[each], each)) for each in by), name(SOURCES[str(first["source"])])]
         cells.append(Cell(count(first["n"])))
-        if "not_observable" in found.index:
+        if "not_observable" in found:
             cells += [Cell("not observable"), *(Cell("–") for _ in range(len(SHARES) + len(SPANS) - 1))]
         else:
-            cells += [Cell(percent(float(found["rate"][measure]), float(first["n"]))) for measure in SHARES]
-            cells += [Cell(seconds(float(found["seconds"][measure]), "–")) for measure in SPANS]
+            cells += [rate_cell(found[measure]) for measure in SHARES]
+            times = (found[measure] for measure in SPANS)
+            cells += [Cell(seconds(float(row["seconds"]), "–"), span(row)) for row in times]
         rows.append(tuple(cells))
     heads = (*(name(GROUPS.get(each, each)) for each in by), name("told by"), Cell("sessions"))
     heads = (*heads, *(Cell(head) for head in (*SHARES.values(), *SPANS.values())))

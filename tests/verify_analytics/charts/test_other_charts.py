@@ -153,6 +153,12 @@ def test_under_the_curves_stand_n_shares_and_quantiles_that_may_not_exist(speed:
     assert any("never gets there" in text for text in said)
 
 
+def test_a_share_that_nobody_was_watched_for_is_not_known(speed: Any) -> None:
+    frame = speed([], [("app", 1200, 0.7, 0.8)])
+    frame.loc[frame["measure"] == "within_60s", "rate"] = np.nan
+    assert "not known" in texts(charts.time_to_verify(frame))
+
+
 def test_a_source_that_saw_nothing_says_so_and_draws_nothing(speed: Any) -> None:
     chart = charts.time_to_verify(speed([], [("app", 0, 0, 0), ("callback", 190, 0.3, 0.4)]))
     assert len(chart.axes) == 1
@@ -178,11 +184,13 @@ def test_curves_are_named_at_their_ends_and_do_not_hide_each_other(speed: Any) -
 
 def test_a_band_is_drawn_as_soon_as_the_metric_gives_one(speed: Any) -> None:
     frame = speed([], [("app", 200, 0.7, 0.8)])
-    assert not charts.time_to_verify(frame).axes[0].collections
+    bare = charts.time_to_verify(frame)
+    assert not bare.axes[0].collections
+    assert "Shaded" not in bare.alt
     banded = frame.assign(low=frame["rate"] - 0.05, high=frame["rate"] + 0.05)
     chart = charts.time_to_verify(banded)
     assert chart.axes[0].collections
-    assert "no interval yet" not in chart.alt
+    assert "Shaded: 95 % interval" in chart.alt
 
 
 # --- all of them ------------------------------------------------------------------------------------------------------

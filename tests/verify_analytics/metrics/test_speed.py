@@ -81,6 +81,8 @@ def test_the_frame_has_its_columns_in_order_and_in_their_types(sessions_of: Buil
         "as_of": "datetime64[us, UTC]",
         "patience_seconds": "float64",
         "window_seconds": "float64",
+        "small": "bool",
+        **dict.fromkeys(["shrunk", "shrunk_low", "shrunk_high"], "float64"),
         "pooled": "str",
     }
     assert list(found["measure"].unique()) == [*SUMMARY, "curve"]

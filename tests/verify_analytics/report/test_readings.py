@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from verify_analytics.report import build, readings
+from verify_analytics.report import build, headlines, readings, tables
 
 SAMPLE = Path(__file__).parents[3] / "data" / "sample" / "callbacks.parquet"
 
@@ -77,19 +77,49 @@ def test_sessions_of_one_attempt_are_said_to_be_so() -> None:
 
 def speed(source: str = "app", p90: float = math.nan, n: int = 100) -> pd.DataFrame:
     rows = (
-        {"measure": "within_60s", "rate": 0.72},
-        {"measure": "p50", "seconds": 21.0},
-        {"measure": "p90", "seconds": p90},
+        {"measure": "within_60s", "rate": 0.72, "low": 0.62, "high": 0.8},
+        {"measure": "p50", "seconds": 21.0, "low": 19.0, "high": 24.5},
+        {"measure": "p90", "seconds": p90, "low": 80.0, "high": math.nan},
     )
     return rates(*({"source": source, "seconds": math.nan, "n": n} | row for row in rows))
 
 
-@pytest.mark.parametrize(("p90", "said"), [(math.nan, "90 % is not reached"), (95.0, "90 % by 1 min 35 s")])
+@pytest.mark.parametrize(
+    ("p90", "said"),
+    [(math.nan, "90 % is not reached (1 min 20 s or later)"), (95.0, "90 % by 1 min 35 s (1 min 20 s or later)")],
+)
 def test_a_quantile_that_is_not_reached_is_said_to_be_so(p90: float, said: str) -> None:
     told = plain(readings.times(speed(p90=p90)))
-    assert told.startswith("72.0 % of 100 sessions are verified within 60 s")
-    assert "half by 21 s" in told
+    assert told.startswith("72.0 % (62.0–80.0) of 100 sessions are verified within 60 s")
+    assert "half by 21 s (19 s to 24 s)" in told
     assert said in told
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (19.0, 24.0, "19 s to 24 s"),
+        (19.0, math.nan, "19 s or later"),
+        (math.nan, 24.0, "up to 24 s"),
+        (math.nan,) * 2 + ("",),
+    ],
+)
+def test_an_interval_of_a_time_says_where_it_has_no_end(low: float, high: float, said: str) -> None:
+    assert readings.span(pd.Series({"low": low, "high": high})) == said
+
+
+def test_the_main_figure_on_time_carries_its_interval() -> None:
+    told = headlines._within_a_minute(speed())
+    assert (told.rate, told.low, told.high) == (0.72, 0.62, 0.8)
+    sure = plain(told.sure).replace("\N{WORD JOINER}", "")
+    assert sure == "95 % interval 62.0–80.0 %; half by 21 s"
+
+
+def test_a_share_that_nobody_was_watched_for_is_not_known_and_not_none() -> None:
+    frame = speed().assign(rate=math.nan, low=math.nan, high=math.nan)
+    assert readings.times(frame).startswith("None of 100 sessions was watched for 60 s")
+    assert headlines._within_a_minute(frame).value == "not known"
+    assert tables.rate_cell(frame.iloc[0]).text == "not known"
 
 
 def test_nobody_telling_is_not_nobody_verifying() -> None:

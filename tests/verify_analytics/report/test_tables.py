@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from verify_analytics.report.tables import as_csv, by_group, of_errors, of_retries, of_times, rate_cell
+from verify_analytics.report.tables import Cell, as_csv, by_group, of_errors, of_retries, of_times, rate_cell
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\x00=1", "＝1+1", "＠x"])
@@ -105,13 +105,35 @@ def test_a_source_that_saw_nothing_is_not_observable_in_its_table() -> None:
     frame = pd.DataFrame(
         [
             {"source": "app", "measure": "not_observable", "n": 0, "rate": np.nan, "seconds": np.nan},
-            {"source": "callback", "measure": "within_10s", "n": 9, "rate": 0.5, "seconds": 10.0},
+            {
+                "source": "callback",
+                "measure": "within_10s",
+                "n": 9,
+                "rate": 0.5,
+                "seconds": 10.0,
+                "low": 0.3,
+                "high": 0.7,
+            },
             *(
-                {"source": "callback", "measure": measure, "n": 9, "rate": 0.5, "seconds": 20.0}
-                for measure in ("within_30s", "within_60s", "within_120s", "p50", "p90", "restricted_mean")
+                {
+                    "source": "callback",
+                    "measure": measure,
+                    "n": 9,
+                    "rate": 0.5,
+                    "seconds": 20.0,
+                    "low": low,
+                    "high": high,
+                }
+                for low, high, measures in (
+                    (0.3, np.nan, ("within_30s", "within_60s", "within_120s")),
+                    (12.0, np.nan, ("p50", "p90", "restricted_mean")),
+                )
+                for measure in measures
             ),
         ]
     )
     table = of_times(frame, ())
     assert [cell.text for cell in table.rows[0]][:3] == ["application", "0", "not observable"]
     assert len(table.rows[0]) == len(table.rows[1]) == len(table.heads)
+    assert table.rows[1][2] == Cell("50\xa0%", "30–70")
+    assert table.rows[1][6] == Cell("20 s", "12 s or later")
