@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--truth", type=int, default=600_000, help="sessions of the history taken for the truth")
     parser.add_argument("--worlds", nargs="*", metavar="WORLD", help="only these")
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep what is estimated, and use what was kept")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep what is simulated, and use what was kept")
     given = parser.parse_args()
     # Each process has one processor to itself; this is read when Polars is imported, so it comes before the imports.
     os.environ["POLARS_MAX_THREADS"] = "1"
