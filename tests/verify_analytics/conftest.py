@@ -83,6 +83,12 @@ def engine(request: pytest.FixtureRequest) -> Engine:
     return Engine(request.param, ENGINES[request.param])
 
 
+@pytest.fixture(params=ENGINES)
+def everywhere(request: pytest.FixtureRequest) -> Engine:
+    """Each engine in turn, for rooms in which `engine` is something else."""
+    return Engine(request.param, ENGINES[request.param])
+
+
 @pytest.fixture
 def quick() -> Engine:
     """Give the engine that is fastest on five rows, for what does not depend on the engine."""

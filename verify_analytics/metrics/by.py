@@ -14,6 +14,9 @@ ATTEMPT_BY = ("channel", "role", "country", "number_block", *_TIMES)
 # A session is split only by what was known when it started: to split by what happened later is to count time
 # in which nothing could have happened yet.
 SESSION_BY = ("first_channel", "country", "number_block", *_TIMES)
+# A callback's time is that of its arrival; a pulse is the collector's own and knows no recipient.
+CALLBACK_BY = ("channel", "country", "number_block", *_TIMES)
+PULSE_BY = ("collector", *(name for name in _TIMES if name not in LOCAL))
 
 NOT_KNOWN = "not known"
 OTHERS = "others"

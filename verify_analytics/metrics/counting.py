@@ -99,10 +99,23 @@ def count_rows(
     ArgumentError
         For a frame that was put together from readings with different `as_of`, patience or window.
     """
-    keys = [*(key(name) for name in by), *also]
     wide = with_keys(frame.with_columns(**made) if made else frame, by, started=started, top=top)
+    return count_keyed(wide, by, also, context=context)
+
+
+def count_keyed(
+    frame: Frame, by: Sequence[str], also: Sequence[str] = (), *, context: Sequence[str] = CONTEXT
+) -> Counts:
+    """Count rows that have the columns of `with_keys` already, their own or those of what they were joined to.
+
+    Raises
+    ------
+    ArgumentError
+        For a frame that was put together from readings with different `as_of`, patience or window.
+    """
+    keys = [*(key(name) for name in by), *also]
     seen = [nw.col(name) for name in context]
-    grouped = wide.select("_all", *keys, *seen).group_by("_all", *keys)
+    grouped = frame.select("_all", *keys, *seen).group_by("_all", *keys)
     table = collected(
         grouped.agg(
             nw.len().alias("rows"),

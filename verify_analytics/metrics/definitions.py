@@ -40,6 +40,10 @@ def _of(metric: str, *rows: tuple[str, str, str, str]) -> tuple[Definition, ...]
 KNOWN = "mature attempts with a known outcome: delivered, undelivered, failed, accepted or silent"
 WATCHED = "sessions that can be watched from the source, mature or not; the open ones for as long as they were seen"
 RECEIPTED = "attempts of groups whose receipts can be trusted, mature or not; those without an end up to as_of"
+STARTED = "mature sessions of which an attempt was seen"
+JUDGED = f"{STARTED}, and that the source could see"
+JUDGED = "mature attempts, neither unobserved nor with an unlisted status"
+WATCHED = "mature attempts that were not unobserved"
 
 DEFINITIONS: tuple[Definition, ...] = (
     *_of(
@@ -81,6 +85,94 @@ DEFINITIONS: tuple[Definition, ...] = (
         "when_to_switch",
         ("verified_next", RATE, "verified within the next while", "sessions still waiting after so many seconds"),
         ("not_observable", COUNT, "nothing: no session of the group can be watched", "none"),
+    ),
+    *_of(
+        "verification_rate",
+        ("verified", RATE, "verified within the window", JUDGED),
+        ("first_attempt_conversion", RATE, "verified within the window, before any second attempt", "the same"),
+        ("attempts_before_verification", NUMBER, "attempts made before the verification", "verified sessions"),
+        ("verified_with_attempt_1", RATE, "verified before any second attempt", "verified sessions"),
+        ("verified_with_attempt_2", RATE, "verified after a second attempt, before a third", "verified sessions"),
+        ("verified_with_attempt_3_or_later", RATE, "verified after a third attempt", "verified sessions"),
+    ),
+    *_of(
+        "funnel",
+        ("sessions", RATE, "all of them, so 1", STARTED),
+        ("accepted", RATE, "with an attempt accepted, undelivered or delivered", "the same"),
+        ("delivered", RATE, "with a delivered attempt", "the same"),
+        ("verified", RATE, "verified within the window", "those that the source could see"),
+        ("not_handed_over_policy", RATE, "not verified, all failed, at best for a fraud rule", "the same as verified"),
+        ("not_handed_over_account", RATE, "not verified, all failed, at best for the account", "the same as verified"),
+        ("not_handed_over_network", RATE, "not verified, all failed, at best otherwise", "the same as verified"),
+        ("silent", RATE, "not verified, and nothing was said of any attempt", "the same as verified"),
+        ("undelivered", RATE, "not verified, at best undelivered", "the same as verified"),
+        ("no_receipt", RATE, "not verified, at best accepted without a receipt", "the same as verified"),
+        ("delivered_not_verified", RATE, "delivered and not verified", "the same as verified"),
+        ("verified_delivered", RATE, "verified with a delivered attempt", "the same as verified"),
+        ("verified_without_receipt", RATE, "verified, at best accepted or silent", "the same as verified"),
+        ("verified_against_receipt", RATE, "verified, at best undelivered or failed", "the same as verified"),
+    ),
+    *_of(
+        "receipt_trust",
+        (
+            "verified_against_receipt",
+            RATE,
+            "undelivered or failed by its receipt, never delivered",
+            "sessions verified with one attempt",
+        ),
+        ("delivered_not_verified", RATE, "not verified within the window", "sessions with a delivered attempt"),
+    ),
+    *_of(
+        "webhook_health",
+        ("redelivered", RATE, "arrivals whose content had arrived before", "arrivals"),
+        ("after_60s", RATE, "redeliveries 45 to 75 s after the arrival before: a first retry", "redeliveries"),
+        ("after_120s", RATE, "redeliveries 105 to 135 s after the arrival before: a second retry", "redeliveries"),
+        ("after_240s", RATE, "redeliveries 225 to 255 s after the arrival before: a third retry", "redeliveries"),
+        ("after_skipped_try", RATE, "redeliveries 180, 360 or 420 s after it, within 15 s", "redeliveries"),
+        ("after_other_gap", RATE, "redeliveries after any other gap", "redeliveries"),
+        ("soon_after_outage", RATE, "arrivals in the 7 minutes after a gap of the collector", "arrivals while covered"),
+        ("unproved", RATE, "arrivals without a verified signature", "arrivals"),
+        ("unknown_status", RATE, "contents with a status that nobody listed", "contents: redeliveries count once"),
+        ("without_attempt", RATE, "contents that name no attempt", "contents: redeliveries count once"),
+    ),
+    *_of(
+        "collector_health",
+        ("accepted", COUNT, "callbacks new to the store", "the minutes in which a collector listened"),
+        ("repeated", COUNT, "further arrivals of one nonce with the same content", "the same"),
+        ("v3_unproved", COUNT, "taken in on V2 while a V3 signature proved nothing; no refusals", "the same"),
+        ("quarantined", COUNT, "proved requests that could not be read", "the same"),
+        ("refused", COUNT, "refused requests", "the same"),
+        ("refused_for", COUNT, "refused requests with this reason", "the same"),
+        ("not_observable", COUNT, "nothing: there is no pulse", "nothing"),
+    ),
+    *_of(
+        "completeness",
+        ("whole", RATE, "attempts that lack nothing", JUDGED),
+        ("lacks_previous_attempt", RATE, "numbered 2 or more, nothing of the number before seen", "the same"),
+        ("lacks_acceptance", RATE, "a message settled without sent, a call completed without an answer", "the same"),
+        ("lacks_end", RATE, "a message with neither sent nor an end, a call without an end", "the same"),
+        ("lacks_several", RATE, "with two of these reasons", "the same"),
+        ("without_queued", RATE, "messages without queued; no reason", "messages of the same"),
+    ),
+    *_of(
+        "lawful_order",
+        ("delivered_and_undelivered", RATE, "attempts with both receipts", WATCHED),
+        ("undelivered_after_delivered", RATE, "attempts delivered first, undelivered later", "the same"),
+        ("delivered_after_undelivered", RATE, "attempts undelivered first, delivered later", "the same"),
+        ("failed_and_receipt", RATE, "attempts never handed over, with a receipt", "the same"),
+        ("sequence_jump", RATE, "attempts numbered 2 or more, nothing of the number before seen", "the same"),
+        ("sequence_shared", RATE, "attempts that carry another's number", "the same"),
+        ("facts_conflict", RATE, "attempts with facts that vary and should not", "the same"),
+        ("codes_differ", RATE, "attempts with several error codes", "the same"),
+        ("requested_after_arrival", RATE, "attempts requested after their first arrival (2 s tolerated)", "the same"),
+        ("requested_before_previous", RATE, "attempts requested before the number before", "the same"),
+        ("verified_after_expired", RATE, "sessions verified after their expiry", "mature observed sessions"),
+        ("expired_after_verified", RATE, "sessions that expired after they were verified", "mature observed sessions"),
+        ("verified_before_start", RATE, "sessions verified before they started", "the same, first attempt seen"),
+    ),
+    *_of(
+        "transitions",
+        ("next_state", RATE, "steps to this state", "steps of the channel from one state, redeliveries dropped"),
     ),
 )
 

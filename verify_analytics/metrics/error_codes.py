@@ -14,7 +14,7 @@ from narwhals.typing import IntoFrame
 
 from verify_analytics import stats
 
-from .by import ATTEMPT_BY, NOT_KNOWN, By, checked_by, columns_of
+from .by import ATTEMPT_BY, NOT_KNOWN, By, checked_by, columns_of, is_time
 from .counting import CONTEXT, warn_if_stale
 from .engine import opened
 from .frames import put_together, rate_rows, split_and_total
@@ -86,7 +86,8 @@ def error_codes(
         What ``model.attempts`` gives, of any engine; filter it as you like. Rows that are no attempt are ignored.
     by
         As for `delivery_rate`. It chooses the denominators too: without it a share is of all channels together, with
-        ``by="channel"`` it is of the attempts of that channel. A period gives the trend.
+        ``by="channel"`` it is of the attempts of that channel. A period gives the trend: a code that one period had
+        (of a channel, say) has a row in each of them, with a count of 0 where it did not occur.
     top, totals, cluster
         As for `delivery_rate`.
 
@@ -95,12 +96,13 @@ def error_codes(
     pandas.DataFrame
         The `by` columns, `channel`, `code`, `name`, `meaning`, `category`, `retryable` (``yes``, ``no``,
         ``unknown``), then the columns of every rate: `measure`, `count`, `n`, `rate`, `low`, `high`, `interval`,
-        `design_effect`, `immature`, `unobserved`, `unknown`, `as_of`, `patience_seconds`, `pooled`.
+        `design_effect`, `immature`, `unobserved`, `unknown`, `as_of`, `patience_seconds`, `small`, `shrunk`,
+        `shrunk_low`, `shrunk_high`, `pooled`.
         ``share_of_unsuccessful`` has `n` = unsuccessful of the group and adds up to 1 over its codes;
         ``share_of_all`` has `n` = all of the group with a known outcome.
         An attempt without a code counts as ``"(none given)"``; a code that nobody listed is shown as it came.
         Sorted by group, then by falling count. One row per group, channel, code and measure; no rows for a group
-        where nothing was unsuccessful.
+        where nothing was unsuccessful, unless `by` holds a time.
 
     Raises
     ------
@@ -147,7 +149,7 @@ def error_codes(
 
 
 def _finish(found: Tally, within: Within) -> pd.DataFrame:
-    rows, codes = _codes(within)
+    rows, codes = _codes(within, found)
     place = rows.pop("_place").to_numpy(dtype=np.int64)
     count = rows.pop("_count").to_numpy(dtype=np.int64)
     beside = {name: values[place] for name, values in left_out(found).items()}
@@ -173,7 +175,7 @@ def _finish(found: Tally, within: Within) -> pd.DataFrame:
     return put_together(parts, beside, found.context)
 
 
-def _codes(within: Within) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _codes(within: Within, found: Tally) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Count each channel and code within its group, the most frequent first, with what the code means.
 
     The second frame has, row by row, what an interval needs of the clusters: the sum of squared counts, and for each
@@ -189,7 +191,7 @@ def _codes(within: Within) -> tuple[pd.DataFrame, pd.DataFrame]:
         table[f"_products_{number}"] = units * sizes * rows
     keys = ["_place", "channel", "code"]
     sums = [name for name in table.columns if name not in keys]
-    made = table.groupby(keys, as_index=False)[sums].sum()
+    made = _with_zeros(table.groupby(keys, as_index=False)[sums].sum(), keys, found)
     made = made.sort_values(["_place", "_count", "channel", "code"], ascending=[True, False, True, True])
     made = made.reset_index(drop=True)
     meanings = [explain(channel, code) for channel, code in zip(made["channel"], made["code"], strict=True)]
@@ -197,3 +199,16 @@ def _codes(within: Within) -> tuple[pd.DataFrame, pd.DataFrame]:
         made[name] = pd.Series([getattr(meaning, name) for meaning in meanings], index=made.index, dtype="str")
     of_clusters = [name for name in sums if name != "_count"]
     return made.drop(columns=of_clusters), made[of_clusters]
+
+
+def _with_zeros(made: pd.DataFrame, keys: list[str], found: Tally) -> pd.DataFrame:
+    """Add to a trend the codes that a period did not have, where another period of the same channel or country did."""
+    if made.empty or not any(is_time(name) for name in found.by):
+        return made
+    alike = [name for name in found.by if not is_time(name)]
+    places = pd.DataFrame({"_place": range(len(found.groups))})
+    places["_whole"] = found.groups.groupby(alike, dropna=False).ngroup() if alike else 0
+    seen = made[keys].merge(places, on="_place").drop(columns="_place").drop_duplicates()
+    every = places.merge(seen, on="_whole")[keys]
+    filled = every.merge(made, on=keys, how="left")
+    return filled.assign(**{name: filled[name].fillna(0).astype(made[name].dtype) for name in made.columns.drop(keys)})

@@ -44,7 +44,7 @@ def divided(count: Ints, n: Ints) -> NDArray[np.float64]:
 
 
 def rate_rows(
-    groups: pd.DataFrame, measure: str, count: Ints, n: Ints, *, clusters: stats.Clusters | None = None
+    groups: pd.DataFrame, measure: str | Sequence[str], count: Ints, n: Ints, *, clusters: stats.Clusters | None = None
 ) -> pd.DataFrame:
     """Make one row per group for one measure: the rate with its interval.
 
@@ -53,7 +53,7 @@ def rate_rows(
     groups
         One row per group.
     measure
-        Its name.
+        Its name; or one name per row, where several measures of the groups are made at once.
     count, n
         Numerator and denominator, one per group.
     clusters
@@ -140,7 +140,8 @@ def split_and_total(
     if not totals or not names:
         return split
     whole = with_shrinkage(make([]), [])
-    for name in reversed(names):
+    # A column that the metric has by itself (a code's channel) stays: it says what the row is about.
+    for name in reversed([name for name in names if name not in whole.columns]):
         values = [None] * len(whole) if is_time(name) else [ALL] * len(whole)
         whole.insert(0, name, pd.Series(values, index=whole.index, dtype=split[name].dtype))
     whole["pooled"] = pd.Series(ALL, index=whole.index, dtype="str")

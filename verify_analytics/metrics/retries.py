@@ -15,16 +15,25 @@ from verify_analytics.errors import ArgumentError, DoubtfulWarning
 from verify_analytics.model.columns import ATTEMPTS
 from verify_analytics.model.frames import Frame
 
-from .by import SESSION_BY, By, checked_by, columns_of
-from .counting import CONTEXT, Counts, count_rows, warn_if_stale
+from .by import SESSION_BY, By, checked_by, key
+from .counting import CONTEXT, Counts, count_keyed, warn_if_stale, with_keys
 from .engine import opened
+from .frames import split_and_total
 from .retry_figures import Figures
-from .retry_sessions import FACTS, SEEN, with_retries
+from .retry_sessions import CLUSTER, FACTS, SEEN, with_recipients, with_retries
 from .sources import checked_sources
+from .tally import checked_cluster
 
 
 def retries(
-    attempts: IntoFrame, *, by: By = (), window: str | timedelta = "10min", source: str | None = None
+    attempts: IntoFrame,
+    *,
+    by: By = (),
+    top: int | None = None,
+    totals: bool = False,
+    cluster: str = "session",
+    window: str | timedelta = "10min",
+    source: str | None = None,
 ) -> pd.DataFrame:
     """Say how often a code is asked for again, how soon, on which channel, and how often that was followed by success.
 
@@ -36,7 +45,12 @@ def retries(
     attempts
         What ``model.attempts`` gives, of any engine, with all attempts of each session.
     by
-        Up to two of ``first_channel``, ``country``, ``day``, ``hour``: what was known when the session started.
+        Up to two of what was known when the session started: ``first_channel``, ``country``, ``number_block`` (with
+        `top`), and the times of `delivery_rate`, here of the session's start.
+    top, totals
+        As for `delivery_rate`.
+    cluster
+        The unit of independence of the rates: ``"session"``, or ``"recipient"``, all sessions of one recipient.
     window
         How long after its last attempt a session may still be verified, as for ``model.sessions``.
     source
@@ -48,14 +62,16 @@ def retries(
         The `by` columns, `source` (empty where no verification is asked about), `from_channel`, `to_channel` (empty
         but for flows), `measure`, `count`, `n`, `rate`, `mean`, `seconds`, `low`, `high`, `interval`,
         `design_effect`, the counts `immature`, `unobserved`, `unknown`, `not_observable`, `incomplete`, then
-        `as_of`, `patience_seconds`, `window_seconds`. The measures:
+        `as_of`, `patience_seconds`, `window_seconds`, and `small`, `shrunk`, `shrunk_low`, `shrunk_high`, `pooled` as
+        for `delivery_rate`. The measures:
 
         ``attempts_per_session``
-            `mean` attempts per session, `count` / `n`.
+            `mean` attempts per session, `count` / `n`, with the interval of a mean (``"student"``).
         ``reaches_attempt_2`` to ``reaches_attempt_5``
             Sessions that made a k-th attempt / all. As far as anybody got.
         ``gap_to_attempt_2_p50``, ``gap_to_attempt_2_p90``, …
             `seconds` from attempt k - 1 to k: median and 90 % point over `n` sessions whose attempts were all seen.
+            `low` and `high` are seconds too (``"log_log"``); a missing `high` is "no upper bound".
         ``resent_too_early``, ``fell_back_too_early``
             Sessions in which the earlier attempt was delivered after the next one had started, on the same channel
             (a resend) or on another (a fallback) / sessions that made such an attempt.
@@ -93,37 +109,45 @@ def retries(
     Verified counts when it came within the window. Delivered is known by the arrival of the receipt, which a retry of
     the provider's may delay: "too early" is an upper bound. Gaps below 0 (a wrong clock) are left out. Impatient people
     differ from patient ones, so a rate after a retry says nothing about what the retry did.
-    Intervals are plain Wilson, and `design_effect` is missing: sessions of one recipient are taken as independent.
+    Sessions are taken as independent, so the design effect of a rate is 1; with ``cluster="recipient"`` those of one
+    recipient are alike, and one row per recipient of several sessions is brought over from the engine. The intervals
+    of means and gaps take sessions as independent always.
 
     References
     ----------
-    `verify_analytics.stats.wilson`; quantiles as in `verify_analytics.stats.incidence_quantiles`.
+    `verify_analytics.stats.cluster_wilson`, `mean_interval` and `quantile_intervals` for the intervals.
     """
     asked_by = "metrics.retries"
-    names = checked_by(by, SESSION_BY, grain="sessions")
+    names = checked_by(by, SESSION_BY, grain="sessions", top=top)
+    checked_cluster(cluster)
     sources = checked_sources(source)
     columns = [column.name for column in ATTEMPTS]
     frame = opened(attempts, columns, asked_by=asked_by, made_by="model.attempts")
     sessions: Frame = nw.from_native(model.sessions(nw.to_native(frame), window=window))
-    told = with_retries(sessions, frame.filter(nw.col("is_attempt")), sources)
-    ends = [f"_end_{each}" for each in sources]
-    context = (*CONTEXT, "window_seconds")
-    counts = count_rows(told, names, [*FACTS, *ends], started="started_us", context=context)
-    gaps = count_rows(
-        _gaps(frame, told, names), names, ["attempt_sequence", "seconds_since_previous"], started="started_us"
-    )
-    _refuse_if_mixed(counts)
-    _warn(counts, asked_by=asked_by)
-    return Figures(counts, gaps, sources).frame()
+    told = with_retries(with_recipients(sessions, cluster), frame.filter(nw.col("is_attempt")), sources)
+    kinds = [*FACTS, CLUSTER, *(f"_end_{each}" for each in sources)]
+    counted: list[Counts] = []
+
+    def measured(split: list[str]) -> pd.DataFrame:
+        keyed = with_keys(told, split, started="started_us", top=top if split else None)
+        counts = count_keyed(keyed, split, kinds, context=(*CONTEXT, "window_seconds"))
+        counted.append(counts)
+        gaps = count_keyed(_gaps(frame, keyed, split), split, ["attempt_sequence", "seconds_since_previous"])
+        return Figures(counts, gaps, sources).frame()
+
+    made = split_and_total(measured, names, totals=totals)
+    _refuse_if_mixed(counted[0])
+    _warn(counted[0], asked_by=asked_by)
+    return made
 
 
-def _gaps(attempts: Frame, told: Frame, names: Sequence[str]) -> Frame:
-    """Give one row per later attempt of the sessions that count and are whole, with their session's split."""
-    split = columns_of(names)
-    whole = told.filter((nw.col("_class") == SEEN) & nw.col("complete"))
+def _gaps(attempts: Frame, keyed: Frame, split: Sequence[str]) -> Frame:
+    """Give one row per later attempt of the sessions that count and are whole, in the group of its session."""
+    whole = keyed.filter((nw.col("_class") == SEEN) & nw.col("complete"))
     later = attempts.filter(nw.col("role").is_in(["resend", "fallback"]) & (nw.col("seconds_since_previous") >= 0))
     kept = ["session_id", "attempt_sequence", "seconds_since_previous", *CONTEXT]
-    return later.select(*kept).join(whole.select("session_id", "started_us", *split), on="session_id", how="inner")
+    groups = ["session_id", "_all", *(key(name) for name in split)]
+    return later.select(*kept).join(whole.select(*groups), on="session_id", how="inner")
 
 
 def _refuse_if_mixed(counts: Counts) -> None:

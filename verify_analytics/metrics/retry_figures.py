@@ -1,6 +1,7 @@
 """The figures on retries, made from two small tables of counts: one of sessions, one of the gaps between attempts."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -10,12 +11,14 @@ from verify_analytics import stats
 
 from .counting import Counts, Ints
 from .frames import in_long_form, rate_rows, with_context
-from .retry_sessions import BLIND, MOST, SEEN, VERIFIED
+from .retry_sessions import BLIND, CLUSTER, MOST, SEEN, VERIFIED
 
 GAP_QUANTILES = (0.5, 0.9)
 Mask = NDArray[np.bool_]
 BETWEEN = "\n"  # between the two channels of a flow; no channel holds it
 
+# What a figure that is no rate has of its own.
+REPLACED = ("rate", "low", "high", "interval", "design_effect")
 LEFT_OUT = ("immature", "unobserved", "unknown")
 COLUMNS = (
     "source",
@@ -39,6 +42,19 @@ COLUMNS = (
 )
 
 
+class Part(NamedTuple):
+    """One measure of all groups: `figures` replace those of a rate, and `shown` are the groups that have it."""
+
+    measure: str
+    above: Ints
+    below: Ints
+    clusters: stats.Clusters
+    source: str = ""
+    flow: str = ""
+    figures: Mapping[str, NDArray[Any]] = {}
+    shown: Mask | None = None
+
+
 class Figures:
     """The measures of all groups, made from two small tables of counts."""
 
@@ -53,16 +69,52 @@ class Figures:
         named = table["_from"].astype("str") + BETWEEN + table["_to"].astype("str")
         self.flow = np.where(known, named.to_numpy(dtype=object), "")
         self.flows = sorted(set(self.flow[self.seen & known]))
+        self.unit, self.units = _numbered(counts)
         self.left_out = {name: counts.total(table["_class"] == name) for name in LEFT_OUT}
         self.left_out["incomplete"] = counts.total(self.seen & ~table["complete"].to_numpy(dtype=bool))
 
     def frame(self) -> pd.DataFrame:
-        """Give all measures, group by group."""
-        made = in_long_form([*self.without_source(), *(part for each in self.sources for part in self.of_source(each))])
-        first = [*self.groups.columns, *COLUMNS]
-        return with_context(made[first], self.counts.context, window=True)
+        """Give all measures, group by group; made at once, because a frame for each measure takes far longer."""
+        parts = [*self.without_source(), *(part for each in self.sources for part in self.of_source(each))]
+        group = np.tile(np.arange(len(self.groups)), len(parts))
+        made = rate_rows(
+            self.groups.take(group).reset_index(drop=True),
+            [part.measure for part in parts for _ in range(len(self.groups))],
+            np.concatenate([part.above for part in parts]),
+            np.concatenate([part.below for part in parts]),
+            clusters=stats.Clusters(*(np.concatenate(each) for each in zip(*(p.clusters for p in parts), strict=True))),
+        )
+        named = {"source": [part.source for part in parts]}
+        for number, name in ((0, "from_channel"), (2, "to_channel")):
+            named[name] = [part.flow.partition(BETWEEN)[number] for part in parts]
+        blind = {source: self.blind(source) for source in ("", *self.sources)}
+        made = made.assign(
+            **{name: pd.Series(np.repeat(each, len(self.groups)), dtype="str") for name, each in named.items()},
+            **{name: values[group] for name, values in self.left_out.items()},
+            not_observable=np.concatenate([blind[part.source] for part in parts]),
+            **{name: self.replaced(parts, name, made.get(name)) for name in ("mean", "seconds", *REPLACED)},
+            _group=group,
+        )
+        everywhere = np.ones(len(self.groups), dtype=bool)
+        shown = np.concatenate([everywhere if part.shown is None else part.shown for part in parts])
+        first = [*self.groups.columns, *COLUMNS, "_group"]
+        return with_context(in_long_form([made.loc[shown, first]]), self.counts.context, window=True)
 
-    def without_source(self) -> Iterator[pd.DataFrame]:
+    def replaced(self, parts: Sequence[Part], name: str, rates: pd.Series | None) -> pd.Series:
+        """Give a column of figures: a rate's own, or those of a part that is no rate."""
+        size = len(self.groups)
+        values = np.full(size * len(parts), np.nan) if rates is None else rates.to_numpy(copy=True)
+        for number, part in enumerate(parts):
+            if name in part.figures:
+                values[number * size : (number + 1) * size] = part.figures[name]
+        return pd.Series(values, dtype="float64" if rates is None else rates.dtype)
+
+    def blind(self, source: str) -> Ints:
+        """Count the sessions of each group of which a source cannot tell how they ended."""
+        blind = (self.counts.table[f"_end_{source}"] == BLIND).to_numpy(dtype=bool) if source else ~self.seen
+        return self.counts.total(self.seen & blind)
+
+    def without_source(self) -> Iterator[Part]:
         """Give what needs no verification: how far, how soon, too early, on which channel."""
         seen = self.seen
         yield self.mean_attempts()
@@ -77,7 +129,7 @@ class Figures:
         for flow in self.flows:
             yield self.rates("second_attempt", moved & (self.flow == flow), moved, flow=flow)
 
-    def of_source(self, source: str) -> Iterator[pd.DataFrame]:
+    def of_source(self, source: str) -> Iterator[Part]:
         """Give what one source says of the verifications."""
         end = self.counts.table[f"_end_{source}"].to_numpy(dtype=float)
         seen, verified = self.seen & (end != BLIND), end == VERIFIED
@@ -93,56 +145,75 @@ class Figures:
             chosen = seen & (self.flow == flow)
             yield self.rates("second_attempt_then_verified", chosen & verified, chosen, source=source, flow=flow)
 
-    def rates(self, measure: str, chosen: Mask, among: Mask, *, source: str = "", flow: str = "") -> pd.DataFrame:
-        """Make one row per group for one measure; of a flow, only for the groups in which it was seen."""
-        n = self.counts.total(among)
-        made = rate_rows(self.groups, measure, self.counts.total(chosen), n)
-        blind = (
-            self.seen & (self.counts.table[f"_end_{source}"] == BLIND).to_numpy(dtype=bool) if source else ~self.seen
-        )
-        start, _, end = flow.partition(BETWEEN)
-        made = made.assign(
-            source=source,
-            from_channel=start,
-            to_channel=end,
-            mean=np.nan,
-            seconds=np.nan,
-            not_observable=self.counts.total(blind) if source else 0,
-            **self.left_out,
-        )
-        return made[self.counts.total(self.seen & (self.flow == flow)) > 0] if flow else made
+    def rates(self, measure: str, chosen: Mask, among: Mask, *, source: str = "", flow: str = "") -> Part:
+        """Make one measure; of a flow, only for the groups in which it was seen."""
+        shown = self.counts.total(self.seen & (self.flow == flow)) > 0 if flow else None
+        count, n = self.counts.total(chosen), self.counts.total(among)
+        return Part(measure, count, n, self.clusters(chosen, among), source, flow, shown=shown)
 
-    def bare(self, measure: str, count: Ints, n: Ints) -> pd.DataFrame:
-        """Make rows for a measure that is no rate."""
+    def clusters(self, chosen: Mask, among: Mask) -> stats.Clusters:
+        """Sum up the clusters of each group: sessions that are alone by their numbers, the others by whose they are."""
+        alone = self.unit < 0
+        count, n = self.counts.total(chosen & alone), self.counts.total(among & alone)
+        in_count, in_n = (
+            np.bincount(self.unit[mask & ~alone], self.counts.rows[mask & ~alone], len(self.units))
+            for mask in (chosen, among)
+        )
+        several = stats.clusters_of(in_count, in_n, group=self.units, groups=len(self.groups))
+        # Of a session that is alone every sum over sizes is its one trial, and over successes its one success or none.
+        single = stats.Clusters(count, n, clusters=n, squares=n, spread=count, successes_squared=count, products=count)
+        return stats.Clusters(*(one + other for one, other in zip(single, several, strict=True)))
+
+    def bare(self, measure: str, count: Ints, n: Ints, kind: str, figures: Mapping[str, NDArray[Any]]) -> Part:
+        """Make a measure that is no rate, with its own figures and a kind of interval."""
         nothing = np.zeros(len(self.counts.rows), dtype=bool)
-        made = self.rates(measure, nothing, nothing)
-        return made.assign(count=count, n=n, rate=np.nan, low=np.nan, high=np.nan, interval="none")
+        interval = np.where(np.isnan(figures["low"]), "none", kind).astype(object)
+        own = {"rate": np.full(len(n), np.nan), "interval": interval, **figures}
+        return Part(measure, count, n, self.clusters(nothing, nothing), figures=own)
 
-    def mean_attempts(self) -> pd.DataFrame:
+    def mean_attempts(self) -> Part:
         """Make the mean number of attempts."""
         attempts = self.counts.table["attempts_before_verified"].to_numpy(dtype=float, na_value=0).astype(np.int64)
-        made = np.zeros(len(self.groups), dtype=np.int64)
-        np.add.at(made, self.counts.place[self.seen], (attempts * self.counts.rows)[self.seen])
-        sessions = self.counts.total(self.seen)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            mean = np.where(sessions > 0, made / sessions, np.nan)
-        return self.bare("attempts_per_session", made, sessions).assign(mean=mean)
+        found = []
+        for group in range(len(self.groups)):
+            mine = self.seen & (self.counts.place == group)
+            # By value, so that sums do not depend on the order in which an engine gives its rows.
+            sessions = np.bincount(attempts[mine], self.counts.rows[mine], 1).astype(np.int64)
+            number = np.arange(len(sessions))
+            found.append((number @ sessions, *stats.mean_interval(number, weights=sessions)))
+        count, mean, low, high = np.array(found, dtype=float).reshape(-1, 4).T
+        figures = {"mean": mean, "low": low, "high": high}
+        sessions_seen = self.counts.total(self.seen)
+        return self.bare("attempts_per_session", count.astype(np.int64), sessions_seen, "student", figures)
 
-    def gap(self, k: int) -> Iterator[pd.DataFrame]:
+    def gap(self, k: int) -> Iterator[Part]:
         """Make the quantiles of the time from attempt k - 1 to k."""
         table = self.gaps.table
         of_k = table["attempt_sequence"].to_numpy(dtype=float) == k
         seconds = table["seconds_since_previous"].to_numpy(dtype=float)
         size = np.zeros(len(self.groups), dtype=np.int64)
-        found = np.full((len(GAP_QUANTILES), len(self.groups)), np.nan)
+        found = np.full((3, len(GAP_QUANTILES), len(self.groups)), np.nan)
         # Groups of the gaps are found among the groups of the sessions, for not every group has a gap.
         for place, group in enumerate(_places(self.groups, self.gaps.groups)):
             mine = of_k & (self.gaps.place == place)
             curve = stats.cumulative_incidence(seconds[mine], np.ones(mine.sum()), weights=self.gaps.rows[mine])
             size[group] = self.gaps.rows[mine].sum()
-            found[:, group] = stats.incidence_quantiles(curve, GAP_QUANTILES)
-        for share, value in zip(GAP_QUANTILES, found, strict=True):
-            yield self.bare(f"gap_to_attempt_{k}_p{100 * share:g}", size, size).assign(seconds=value)
+            found[:, :, group] = stats.quantile_intervals(curve, GAP_QUANTILES)
+        for number, share in enumerate(GAP_QUANTILES):
+            figures = dict(zip(("seconds", "low", "high"), found[:, number], strict=True))
+            yield self.bare(f"gap_to_attempt_{k}_p{100 * share:g}", size, size, "log_log", figures)
+
+
+def _numbered(counts: Counts) -> tuple[Ints, Ints]:
+    """Give recipients of several sessions a number in each group: each row's (-1 for none), and each number's group."""
+    named = pd.DataFrame({"place": counts.place, "unit": counts.table[CLUSTER].astype("str").to_numpy()})
+    several = (named["unit"] != "").to_numpy()
+    numbers = named[several].groupby(["place", "unit"], sort=True).ngroup().to_numpy(dtype=np.int64)
+    unit = np.full(len(named), -1, dtype=np.int64)
+    unit[several] = numbers
+    group_of = np.zeros(numbers.max(initial=-1) + 1, dtype=np.int64)
+    group_of[numbers] = counts.place[several]
+    return unit, group_of
 
 
 def _places(groups: pd.DataFrame, some: pd.DataFrame) -> list[int]:

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import narwhals as nw
 
-from verify_analytics.model.frames import Frame
+from verify_analytics.model.frames import Frame, either
 
+CLUSTER = "_cluster"
 # As far as attempts are told apart; further ones count as having reached this one.
 MOST = 5
 SEEN, IMMATURE, UNOBSERVED, UNKNOWN = "seen", "immature", "unobserved", "unknown"
@@ -37,6 +38,19 @@ def with_retries(sessions: Frame, attempts: Frame, sources: Sequence[str]) -> Fr
         _mixed=nw.col("_last_as_of_us") > nw.col("as_of_us"),
     )
     return told.with_columns(**{f"_end_{source}": _end(source) for source in sources})
+
+
+def with_recipients(sessions: Frame, cluster: str) -> Frame:
+    """Put beside each session whose it is (`CLUSTER`), where sessions of one recipient are taken as alike.
+
+    Empty for sessions that are alone: they are their own clusters, and need no name that would keep them apart.
+    """
+    if cluster != "recipient":
+        return sessions.with_columns(nw.lit("").alias(CLUSTER))
+    named = sessions.with_columns(_unit=either("recipient_key", "session_id"))
+    sizes = named.group_by("_unit").agg(nw.len().alias("_size"))
+    several = nw.when(nw.col("_size") > 1).then(nw.col("_unit")).otherwise(nw.lit(""))
+    return named.join(sizes, on="_unit", how="left").with_columns(several.alias(CLUSTER))
 
 
 def with_delivery_before(attempts: Frame) -> Frame:

@@ -5,7 +5,7 @@ can widen where attempts of one session are alike, rows are counted by cluster f
 are counted together: the table stays small, however many sessions there are.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import narwhals as nw
@@ -125,37 +125,66 @@ def tally(
     ArgumentError
         For a frame that was put together from readings with different `as_of`, patience or window.
     """
+    named = frame.with_columns(category.alias(CATEGORY))
+    flags = {name: nw.col(CATEGORY) == name for name in categories}
+    return tally_flags(named, by, flags, started=started, cluster=cluster, context=context, top=top)
+
+
+def tally_flags(
+    frame: Frame,
+    by: Sequence[str],
+    flags: Mapping[str, nw.Expr],
+    *,
+    started: str,
+    cluster: str,
+    context: Sequence[str] = CONTEXT,
+    top: int | None = None,
+) -> Tally:
+    """Count rows by split, and how many have each of some properties; a row may have several, or none.
+
+    Parameters
+    ----------
+    frame, by, started, cluster, context, top
+        As for `tally`.
+    flags
+        Each property by its name, true or false and never null. Of what is given to `Tally.total` and
+        `Tally.clusters` together, no row may have two.
+
+    Raises
+    ------
+    ArgumentError
+        As for `tally`.
+    """
     keys = ["_all", *(key(name) for name in by)]
     session = nw.col("session_id")
     unit = either("recipient_key", "session_id") if cluster == "recipient" else session
-    named = frame.with_columns(category.alias(CATEGORY), _cluster=unit)
-    flags = [_column(name) for name in categories]
-    flagged = with_keys(named, by, started=started, top=top).with_columns(
-        nw.when(nw.col(CATEGORY) == name).then(nw.lit(1)).otherwise(nw.lit(0)).cast(nw.Int64).alias(_column(name))
-        for name in categories
+    columns = [_column(name) for name in flags]
+    flagged = with_keys(frame.with_columns(_cluster=unit), by, started=started, top=top).with_columns(
+        nw.when(flag).then(nw.lit(1)).otherwise(nw.lit(0)).cast(nw.Int64).alias(_column(name))
+        for name, flag in flags.items()
     )
     ends = [f"{name}_{end}" for name in context for end in ("min", "max")]
     of_clusters = (
-        flagged.select(*keys, "_cluster", *flags, *context)
+        flagged.select(*keys, "_cluster", *columns, *context)
         .group_by(*keys, "_cluster")
         .agg(
-            *(nw.col(flag).sum() for flag in flags),
+            *(nw.col(flag).sum() for flag in columns),
             *(nw.col(name).min().alias(f"{name}_min") for name in context),
             *(nw.col(name).max().alias(f"{name}_max") for name in context),
         )
         # DuckDB sums integers to 128 bits, which leave it as decimals.
-        .with_columns(nw.col(flag).cast(nw.Int64) for flag in flags)
+        .with_columns(nw.col(flag).cast(nw.Int64) for flag in columns)
     )
     table = collected(
-        of_clusters.select(*keys, *flags, *ends)
-        .group_by(*keys, *flags)
+        of_clusters.select(*keys, *columns, *ends)
+        .group_by(*keys, *columns)
         .agg(
             nw.len().alias("rows"),
             *(nw.col(f"{name}_min").min() for name in context),
             *(nw.col(f"{name}_max").max() for name in context),
         )
     )
-    return Tally(_in_one_order(table), by, categories, context_of(table, context), flagged)
+    return Tally(_in_one_order(table), by, tuple(flags), context_of(table, context), flagged)
 
 
 def _in_one_order(table: pd.DataFrame) -> pd.DataFrame:

@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 import duckdb
 import narwhals as nw
-import numpy as np
 import pandas as pd
 
+from verify_analytics.metrics.gaps import Gap, gaps_between, pulse_rows
 from verify_analytics.model import moments
+from verify_analytics.model.moments import MINUTE_US
 
-MINUTE_US = 60_000_000
 BATCH = 50_000
 # What is hashed of each table, in this order; each list begins with what the rows are sorted by, and all of it sorts.
 DIGESTED = {
@@ -29,18 +29,6 @@ class Input(NamedTuple):
 
     rows: int | None
     digest: str | None
-
-
-class Gap(NamedTuple):
-    """A time in which no collector listened; `to_us` is the first minute in which one listened again."""
-
-    from_us: int
-    to_us: int
-
-    @property
-    def minutes(self) -> int:
-        """Length in whole minutes."""
-        return (self.to_us - self.from_us) // MINUTE_US
 
 
 class Facts(NamedTuple):
@@ -85,7 +73,7 @@ def gather(callbacks: Any, verifications: Any | None, pulse: Any | None, *, as_o
         tables["verifications"] = nw.from_native(verifications).filter(nw.col("received_us") <= as_of_us)
     if pulse is not None:
         tables["pulse"] = nw.from_native(pulse).filter(nw.col("minute_us") <= as_of_us - MINUTE_US)
-    heard = _pulse(pulse, as_of_us)
+    heard = pulse_rows(pulse, ["minute_us", "refused", "quarantined"], as_of_us=as_of_us)
     return Facts(
         callbacks=rows,
         redeliveries=rows - (int(distinct["rows"]) if distinct is not None else 0),
@@ -94,7 +82,7 @@ def gather(callbacks: Any, verifications: Any | None, pulse: Any | None, *, as_o
         inputs={name: _input(tables.get(name), DIGESTED[name]) for name in DIGESTED},
         coverage_known=bool(len(heard)),
         covered_until_us=int(heard["minute_us"].max()) if len(heard) else None,
-        gaps=_gaps(heard["minute_us"].to_numpy(dtype=np.int64)),
+        gaps=gaps_between(heard["minute_us"]),
         refused=int(heard["refused"].sum()),
         quarantined=int(heard["quarantined"].sum()),
     )
@@ -111,20 +99,6 @@ def _collected(frame: Any) -> pd.DataFrame:
 def _one(frame: Any) -> pd.Series | None:
     table = _collected(frame)
     return table.iloc[0] if len(table) else None
-
-
-def _pulse(pulse: Any | None, as_of_us: int) -> pd.DataFrame:
-    names = ["minute_us", "refused", "quarantined"]
-    if pulse is None:
-        return pd.DataFrame({name: pd.Series(dtype="int64") for name in names})
-    return _collected(nw.from_native(pulse).filter(nw.col("minute_us") <= as_of_us - MINUTE_US).select(names))
-
-
-def _gaps(minutes: np.ndarray[Any, np.dtype[np.int64]]) -> tuple[Gap, ...]:
-    """Find where consecutive minutes, of whichever collector, lie more than a minute apart."""
-    heard = np.unique(minutes)
-    before = np.flatnonzero(np.diff(heard) > MINUTE_US)
-    return tuple(Gap(int(heard[at]) + MINUTE_US, int(heard[at + 1])) for at in before)
 
 
 def _input(table: Any | None, columns: tuple[str, ...]) -> Input:

@@ -144,6 +144,44 @@ def test_all_engines_agree(attempts_of: Build, engine: Build) -> None:
     pd.testing.assert_frame_equal(metrics.error_codes(engine(given), by=["country", "day"]), expected, atol=1e-9)
 
 
+def test_in_a_trend_a_code_that_did_not_occur_is_zero_and_not_missing(attempts_of: Build, engine: Build) -> None:
+    """Three weeks: codes 50 and 30 of SMS, then nothing but successes, then too young; voice only in the first."""
+    week = 7 * 86_400_000_000
+    first = int(pd.Timestamp("2026-10-05", tz="UTC").value) // 1000
+    rows: list[dict[str, Any]] = [
+        {"outcome": "undelivered", "error_code": "50"},
+        {"outcome": "undelivered", "error_code": "50"},
+        {"outcome": "failed", "error_code": "30"},
+        {"outcome": "undelivered", "error_code": "3010", "channel": "voice"},
+        {"outcome": "delivered", "started_us": first + week},
+        {"outcome": "failed", "error_code": "50", "started_us": first + week + 1},
+        {"outcome": "failed", "error_code": "50", "started_us": first + 2 * week, "mature": False},
+    ]
+    given = engine(attempts_of([{"started_us": first, **row} for row in rows]))
+    found = metrics.error_codes(given, by=["channel", "week"], totals=True)
+    found["week"] = found["week"].dt.strftime("%m-%d")
+    share = found[found["measure"] == "share_of_all"]
+    assert share.fillna({"week": ""})[["channel", "week", "code", "count", "n", "immature"]].to_numpy().tolist() == [
+        ["sms", "10-05", "50", 2, 3, 0],
+        ["sms", "10-05", "30", 1, 3, 0],
+        ["sms", "10-12", "50", 1, 2, 0],
+        ["sms", "10-12", "30", 0, 2, 0],
+        ["sms", "10-19", "30", 0, 0, 1],
+        ["sms", "10-19", "50", 0, 0, 1],
+        ["voice", "10-05", "3010", 1, 1, 0],
+        ["sms", "", "50", 3, 6, 1],
+        ["sms", "", "30", 1, 6, 1],
+        ["voice", "", "3010", 1, 6, 1],
+    ]
+    none = share[(share["week"] == "10-12") & (share["code"] == "30")].iloc[0]
+    assert (none["rate"], none["low"], none["name"]) == (0, 0, "Spam Detected")
+    assert none["high"] == pytest.approx(proportion_confint(0, 2, method="wilson")[1], abs=1e-9)
+    young = share[share["week"] == "10-19"]
+    assert young[["rate", "low", "high"]].isna().all(axis=None)
+    # Without a time there is no trend to fill.
+    assert set(metrics.error_codes(given, by="role")["count"]) == {1, 3}
+
+
 def test_a_report_that_looks_past_the_collector_is_doubted(attempts_of: Build) -> None:
     frame = attempts_of([{"outcome": "failed", "covered_until_us": 1_793_145_600_000_000}])
     with pytest.warns(DoubtfulWarning, match=r"metrics\.error_codes"):

@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
+import scipy.stats
 from statsmodels.stats.proportion import proportion_confint
 
-from verify_analytics import metrics, model
+from verify_analytics import metrics, model, stats
 
 Build = Callable[..., Any]
 SECOND = 1_000_000
@@ -121,6 +123,72 @@ def test_six_sessions_give_the_figures_one_works_out_by_hand(attempts_of: Build,
     assert [reaches["low"], reaches["high"]] == pytest.approx(proportion_confint(3, 6, method="wilson"), abs=1e-9)
 
 
+def test_gaps_and_means_have_intervals(attempts_of: Build, engine: Build) -> None:
+    """The same as scipy's, and as the curve of the gaps gives them; nobody knows how a single session differs."""
+    given = together(*(session(f"{i}", ("sms", 0), ("sms", 10 + i), *[("voice", 99)] * (i % 2)) for i in range(40)))
+    found = metrics.retries(engine(attempts_of(given)))
+    mean = row(found, "attempts_per_session")
+    spread = scipy.stats.sem([2, 3] * 20)
+    low, high = scipy.stats.t.interval(0.95, 39, loc=2.5, scale=spread)
+    assert [mean["mean"], mean["low"], mean["high"]] == pytest.approx([2.5, low, high], abs=1e-9)
+    curve = stats.cumulative_incidence(range(10, 50), [1] * 40)
+    for share, name in ((0.5, "p50"), (0.9, "p90")):
+        gap = row(found, f"gap_to_attempt_2_{name}")
+        expected = [np.atleast_1d(each)[0] for each in stats.quantile_intervals(curve, [share])]
+        assert [gap["seconds"], gap["low"], gap["high"]] == pytest.approx(expected, abs=1e-9, nan_ok=True)
+        assert gap["low"] < gap["seconds"]
+    assert row(found, "gap_to_attempt_2_p50")["high"] > row(found, "gap_to_attempt_2_p50")["seconds"]
+    alone = metrics.retries(engine(attempts_of(session("a", ("sms", 0)))))
+    assert row(alone, "attempts_per_session")[["low", "high"]].isna().all()
+
+
+def test_sessions_of_one_recipient_are_alike_on_request(attempts_of: Build, engine: Build) -> None:
+    """Ten recipients of two sessions each: five always ask again and five never, so two tell as much as one."""
+    given = together(
+        *(
+            session(f"{i}", ("sms", 0), *[("sms", 30)] * (i // 2 % 2), recipient_key=f"r{i // 2}", app=99)
+            for i in range(20)
+        )
+    )
+    frame = attempts_of(given)
+    plain = row(metrics.retries(engine(frame)), "reaches_attempt_2")
+    assert [plain["design_effect"], plain["interval"]] == [1.0, "cluster_wilson"]
+    assert [plain["low"], plain["high"]] == pytest.approx(stats.wilson(10, 20), abs=1e-9)
+    alike = metrics.retries(engine(frame), by="country", totals=True, cluster="recipient")
+    for where in ("DE", "all"):
+        reaches = row(alike, "reaches_attempt_2", country=where)
+        assert reaches["design_effect"] == pytest.approx(2.0)
+        assert [reaches["low"], reaches["high"]] == pytest.approx(stats.wilson(5, 10), abs=1e-9)
+        assert counted(alike, "verified_before_attempt_3", country=where, source="app") == (10, 10)
+    # Beside recipients with one session each, and sessions of which no recipient is known.
+    more = together(*(session(f"x{i}", ("sms", 0), recipient_key=(None, f"x{i}")[i % 2]) for i in range(20)))
+    mixed = row(metrics.retries(engine(attempts_of(given + more)), cluster="recipient"), "reaches_attempt_2")
+    clusters = stats.clusters_of([2] * 5 + [0] * 5 + [0] * 20, [2] * 10 + [1] * 20)
+    assert mixed["design_effect"] == pytest.approx(stats.cluster_wilson(clusters).design_effect[0])
+    assert counted(alike, "attempts_per_session", country="all") == (30, 20)
+
+
+def test_the_largest_blocks_are_kept_the_others_pooled_and_the_whole_beside_them(
+    attempts_of: Build, engine: Build
+) -> None:
+    """The largest by sessions, also where others have more gaps."""
+    given = together(
+        *(session(f"a{i}", ("sms", 0), country="US", number_block="+1212555") for i in range(3)),
+        session("b", ("sms", 0), ("sms", 30), ("sms", 50), country="US", number_block="+1646555"),
+        session("c", ("sms", 0), ("voice", 40), country="US", number_block="+1718555"),
+        session("d", ("sms", 0), number_block=None),
+    )
+    found = metrics.retries(engine(attempts_of(given)), by=["number_block", "local_hour"], top=1, totals=True)
+    groups = found[["number_block", "local_hour", "pooled"]].drop_duplicates().to_numpy().tolist()
+    assert groups == [["+1212555", 20, ""], ["others", 20, "others"], ["not known", 1, ""], ["all", pd.NA, "all"]]
+    assert counted(found, "reaches_attempt_2", number_block="others") == (2, 2)
+    assert counted(found, "gap_to_attempt_2_p50", number_block="others") == (2, 2)
+    assert row(found, "gap_to_attempt_2_p50", number_block="others")["seconds"] == 35
+    assert row(found, "gap_to_attempt_2_p50", number_block="+1212555")["n"] == 0
+    assert counted(found, "reaches_attempt_2", number_block="all") == (2, 6)
+    assert row(found, "gap_to_attempt_3_p50", number_block="all")["seconds"] == 20
+
+
 def test_flows_say_from_which_channel_to_which_and_what_followed(attempts_of: Build, engine: Build) -> None:
     found = metrics.retries(engine(attempts_of(SIX)), source="app")
     assert counted(found, "second_attempt", from_channel="sms", to_channel="sms") == (2, 3)
@@ -143,9 +211,12 @@ def test_the_frame_has_its_columns_in_order_and_in_their_types(attempts_of: Buil
         "as_of": "datetime64[us, UTC]",
         "patience_seconds": "float64",
         "window_seconds": "float64",
+        "small": "bool",
+        **dict.fromkeys(["shrunk", "shrunk_low", "shrunk_high"], "float64"),
+        "pooled": "str",
     }
     assert found["source"].unique().tolist() == ["", "app", "callback"]
-    assert set(found["interval"]) == {"wilson", "none"}
+    assert set(found["interval"]) == {"cluster_wilson", "student", "log_log"}
     assert set(found["window_seconds"]) == {600.0}
     assert (
         found[[name == "attempts_per_session" or name.startswith("gap") for name in found["measure"]]]["rate"]

@@ -118,6 +118,9 @@ def test_no_attempts_give_no_rates(by: list[str], attempts_of: Build, engine: Bu
         ({"by": ["country", "role"]}, "sessions cannot be split by 'role'"),
         ({"source": "apps"}, "did you mean 'app'"),
         ({"window": "10"}, "no duration"),
+        ({"by": "number_block"}, "needs top="),
+        ({"top": 2}, "nothing to choose from"),
+        ({"cluster": "sesion"}, "did you mean 'session'"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_in_one_sentence(

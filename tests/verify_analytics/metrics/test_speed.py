@@ -107,7 +107,7 @@ def test_the_two_sources_are_never_pooled(sessions_of: Build, engine: Build) -> 
     pd.testing.assert_frame_equal(alone, by_callback.reset_index(drop=True))
 
 
-def test_a_session_ends_at_its_expiry_or_a_window_after_its_last_attempt_whichever_is_first(
+def test_a_judged_at_its_expiry_or_a_window_after_its_last_attempt_whichever_is_first(
     sessions_of: Build, engine: Build
 ) -> None:
     late = 500 * SECOND

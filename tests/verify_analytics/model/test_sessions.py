@@ -29,7 +29,7 @@ OUTCOMES = {
 
 
 @pytest.mark.parametrize("why", OUTCOMES)
-def test_a_session_ends(why: str, callback: Any, sessions_of: Any) -> None:
+def test_a_judged(why: str, callback: Any, sessions_of: Any) -> None:
     ends, seconds, outcome = OUTCOMES[why]
     rows = [attempt(callback, 1, 0), *(said(callback, at, status) for at, status in ends)]
     assert sessions_of(rows, seconds=seconds)["s1"]["outcome"] == outcome

@@ -1,0 +1,75 @@
+"""Every public metric gives the same numbers wherever the data lie, also on what an analyst has cut and sorted."""
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import polars as pl
+import pyarrow.parquet as pq
+import pytest
+
+from verify_analytics import metrics
+from verify_analytics.errors import DoubtfulWarning
+
+# The simulator's application has a wrong clock now and then.
+pytestmark = pytest.mark.filterwarnings(f"ignore:.*a clock is wrong:{DoubtfulWarning.__module__}.DoubtfulWarning")
+SAMPLE = Path(__file__).parents[4] / "data" / "sample"
+# In the middle of traffic, so that some are young.
+AS_OF = "2026-10-28T19:07Z"
+KEPT = ["US", "GB", "IN"]
+
+
+@pytest.fixture(scope="module")
+def read(given_of: Callable[..., Any]) -> Callable[..., Any]:
+    """Read the sample in an engine, whole or cut; once."""
+    tables = [pq.read_table(SAMPLE / f"{name}.parquet") for name in ("callbacks", "verifications", "pulse")]
+
+    @cache
+    def give(engine: str, filtered: bool) -> Any:
+        if not filtered:
+            return given_of(engine, *tables, as_of=AS_OF)
+        whole = give(engine, filtered=False)
+        return whole._replace(**{name: cut(getattr(whole, name)) for name in ("callbacks", "attempts", "sessions")})
+
+    return give
+
+
+@pytest.fixture(scope="module")
+def expected(read: Callable[..., Any]) -> Callable[..., pd.DataFrame]:
+    """Ask Polars; once."""
+    made: dict[str, pd.DataFrame] = {}
+
+    def give(metric: Any, options: Mapping[str, Any], filtered: bool) -> pd.DataFrame:
+        asked = f"{id(metric)} {options} {filtered}"
+        if asked not in made:
+            made[asked] = metric.ask(read("polars", filtered=filtered), **options)
+        return made[asked]
+
+    return give
+
+
+def cut(frame: Any) -> Any:
+    """Keep some countries, and turn the rows around where they have an order, in the engine's own words."""
+    if isinstance(frame, pd.DataFrame):
+        return frame[frame["country"].isin(KEPT)].iloc[::-1]
+    if isinstance(frame, pl.DataFrame):
+        return frame.filter(pl.col("country").is_in(KEPT))
+    return frame.filter("country IN ('US', 'GB', 'IN')").order("session_id DESC")
+
+
+@pytest.mark.parametrize("filtered", [False, True], ids=["whole", "filtered"])
+def test_the_numbers_are_the_same(
+    metric: Any, engine_name: str, filtered: bool, read: Callable[..., Any], expected: Callable[..., pd.DataFrame]
+) -> None:
+    # Where only types or rows are others, the last and richest options tell.
+    whole = engine_name in ("pandas", "duckdb") and not filtered
+    for options in metric.options if whole else metric.options[-1:]:
+        found, asked = metric.ask(read(engine_name, filtered=filtered), **options), expected(metric, options, filtered)
+        assert len(asked) > 0 or metric.may_be_empty
+        pd.testing.assert_frame_equal(found, asked, rtol=0, atol=1e-9)
+
+
+def test_every_metric_is_in_the_registry(registry: Mapping[str, Any]) -> None:
+    assert set(registry) == set(metrics.__all__)
