@@ -131,6 +131,7 @@ TABLES: dict[str, Callable[[Batch], pd.DataFrame]] = {
     "delivery by country, shrunk": lambda batch: _shrunk(_by_country(batch)),
     "codes": lambda batch: metrics.error_codes(batch.attempts, by="country"),
     "retries": lambda batch: metrics.retries(batch.attempts, by="country"),
+    "verification": lambda batch: metrics.verification_rate(batch.sessions, by="country", source="app"),
     "time": lambda batch: metrics.time_to_verify(batch.sessions, by="country", source="app"),
     "waiting": lambda batch: metrics.when_to_switch(batch.sessions, by="country", source="app", after=AFTER),
     "arrival": lambda batch: metrics.time_to_deliver(batch.attempts, by="country"),
@@ -208,6 +209,10 @@ def _waiting(seconds: float) -> Of:
     return _sessions(lambda s: s["seconds"] <= seconds)
 
 
+def _mean_attempts(truth: Truth) -> float:
+    return float(truth.sessions["attempts"].mean())
+
+
 def _next(after: float) -> Of:
     return _sessions(lambda s: s["seconds"] <= after + WITHIN, lambda s: ~(s["seconds"] <= after))
 
@@ -269,6 +274,18 @@ def _estimators() -> list[Estimator]:
             "retries",
             {"measure": "resent_too_early"},
             _sessions(lambda s: s["too_early"], lambda s: s["resent"]),
+        ),
+    ]
+    made += [
+        Estimator("verified", "verification", {"measure": "verified"}, _sessions(lambda s: s["verified"])),
+        Estimator(
+            "verified_with_attempt_2",
+            "verification",
+            {"measure": "verified_with_attempt_2"},
+            _sessions(lambda s: s["attempts"] == 2, lambda s: s["verified"]),
+        ),
+        Estimator(
+            "attempts_per_session", "retries", {"measure": "attempts_per_session"}, _mean_attempts, column="mean"
         ),
     ]
     for seconds in (10, 30, 60, 120):

@@ -154,7 +154,7 @@ class Figures:
     def clusters(self, chosen: Mask, among: Mask) -> stats.Clusters:
         """Sum up the clusters of each group: sessions that are alone by their numbers, the others by whose they are."""
         alone = self.unit < 0
-        count, n = self.counts.total(chosen & alone), self.counts.total(among & alone)
+        count, n = (self.counts.total(mask & alone).astype(float) for mask in (chosen, among))
         in_count, in_n = (
             np.bincount(self.unit[mask & ~alone], self.counts.rows[mask & ~alone], len(self.units))
             for mask in (chosen, among)
