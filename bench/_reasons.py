@@ -77,9 +77,9 @@ REASONS = (
     ),
     Reason(
         "small",
-        "restricted_mean",
+        "restricted_mean|attempts_per_session",
         "the interval is symmetric and the mean of some 35 sessions is not: one in seven never verifies and counts ten "
-        "minutes",
+        "minutes, one in six asks again and may ask often",
     ),
     Reason(
         "small",
