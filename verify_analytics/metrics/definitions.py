@@ -42,8 +42,8 @@ WATCHED = "sessions that can be watched from the source, mature or not; the open
 RECEIPTED = "attempts of groups whose receipts can be trusted, mature or not; those without an end up to as_of"
 STARTED = "mature sessions of which an attempt was seen"
 JUDGED = f"{STARTED}, and that the source could see"
-JUDGED = "mature attempts, neither unobserved nor with an unlisted status"
-WATCHED = "mature attempts that were not unobserved"
+UNDERSTOOD = "mature attempts, neither unobserved nor with an unlisted status"
+OBSERVED = "mature attempts that were not unobserved"
 
 DEFINITIONS: tuple[Definition, ...] = (
     *_of(
@@ -64,6 +64,18 @@ DEFINITIONS: tuple[Definition, ...] = (
             "mature attempts failed or undelivered",
         ),
         ("share_of_all", RATE, "failed or undelivered with this code", KNOWN),
+    ),
+    *_of(
+        "retries",
+        ("attempts_per_session", NUMBER, "attempts made before the verification", STARTED),
+        ("reaches_attempt_{k}", RATE, "sessions that made a k-th attempt", STARTED),
+        ("gap_to_attempt_{k}_p{q}", SECONDS, "the gap that q % stay below", "sessions whose attempts were all seen"),
+        ("resent_too_early", RATE, "an attempt was delivered after its resend had started", "sessions with a resend"),
+        ("fell_back_too_early", RATE, "the same of a fallback", "sessions with a fallback"),
+        ("second_attempt", RATE, "sessions that went this way", "sessions whose second attempt's way is known"),
+        ("verified_before_attempt_{k}", RATE, "verified before attempt k", "sessions that reached the one before it"),
+        ("rescue", RATE, "verified after a fallback had started", "sessions that fell back unverified"),
+        ("second_attempt_then_verified", RATE, "verified", "sessions that went this way"),
     ),
     *_of(
         "time_to_verify",
@@ -147,7 +159,7 @@ DEFINITIONS: tuple[Definition, ...] = (
     ),
     *_of(
         "completeness",
-        ("whole", RATE, "attempts that lack nothing", JUDGED),
+        ("whole", RATE, "attempts that lack nothing", UNDERSTOOD),
         ("lacks_previous_attempt", RATE, "numbered 2 or more, nothing of the number before seen", "the same"),
         ("lacks_acceptance", RATE, "a message settled without sent, a call completed without an answer", "the same"),
         ("lacks_end", RATE, "a message with neither sent nor an end, a call without an end", "the same"),
@@ -156,7 +168,7 @@ DEFINITIONS: tuple[Definition, ...] = (
     ),
     *_of(
         "lawful_order",
-        ("delivered_and_undelivered", RATE, "attempts with both receipts", WATCHED),
+        ("delivered_and_undelivered", RATE, "attempts with both receipts", OBSERVED),
         ("undelivered_after_delivered", RATE, "attempts delivered first, undelivered later", "the same"),
         ("delivered_after_undelivered", RATE, "attempts undelivered first, delivered later", "the same"),
         ("failed_and_receipt", RATE, "attempts never handed over, with a receipt", "the same"),

@@ -67,7 +67,8 @@ def delivery_rate(
         `interval` (``"cluster_wilson"``, or ``"wilson"`` where no design effect could be estimated and it is NaN),
         `design_effect`, `immature`, `unobserved`, `unknown`, `as_of`, `patience_seconds`; `small` (`n` below 30),
         `shrunk`, `shrunk_low`, `shrunk_high` (what the rate plausibly is in the light of the other groups, for ranking
-        and small groups: NaN with fewer than three groups), `pooled` (``"others"``, ``"all"`` or empty).
+        and small groups: NaN with fewer than three groups, and where none is small), `pooled` (``"others"``, ``"all"``
+        or empty).
         In each group known + immature + unobserved + unknown = attempts. `immature` are too young to be judged,
         whatever is known of them already; `unobserved` waited while the collector was not listening; `unknown` had only
         statuses that nobody listed. A rate of nothing is NaN.

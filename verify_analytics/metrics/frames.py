@@ -161,13 +161,13 @@ def with_shrinkage(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        With the columns `GROUP_COLUMNS`: `small` where `n` is below `SMALL`; `shrunk` with its interval, NaN where
-        there are fewer than three groups, without a split, for ``"others"``, which are not one of a kind, and where a
-        group has no row of this kind (a code it never met), so that how much groups differ cannot be seen. Of a frame
-        of times only the shares by a time lean on each other, among the groups that can be seen: steps of a curve are
-        too many, those left waiting differ at each time, and the share of a quantile is given and not found. A design
-        effect makes `n` as many fewer as it says; of units that were not watched to the end the estimated share is
-        taken, as if all had been.
+        With the columns `GROUP_COLUMNS`: `small` where `n` is below `SMALL`; `shrunk` with its interval, NaN where no
+        group of the kind is small or there are fewer than three, without a split, for ``"others"``, which are not one
+        of a kind, and where a group has no row of this kind (a code it never met), so that how much groups differ
+        cannot be seen. Of a frame of times only the shares by a time lean on each other, among the groups that can be
+        seen: steps of a curve are too many, those left waiting differ at each time, and the share of a quantile is
+        given and not found. A design effect makes `n` as many fewer as it says; of units that were not watched to the
+        end the estimated share is taken, as if all had been.
     """
     texts = [name for name in names if not is_time(name)]
     others = (frame[texts] == OTHERS).any(axis="columns") if texts else pd.Series(False, index=frame.index)
@@ -192,13 +192,16 @@ def with_shrinkage(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
         if len(rows) < groups:
             continue
         kind = rows[rows["rate"].notna()]
+        # Where no group is small each says enough by itself, and leaning would only cost time.
+        if not kind["small"].any():
+            continue
         at = kind.index
         # Whole numbers are wanted: the likelihood counts successes.
         n = (kind["n"] / effect[at]).round()
         found = kind["rate"] * kind["n"]
         counted = kind["count"].where((kind["count"] - found).abs() < 1e-6 * (1 + kind["n"]), found)
         count = np.minimum((counted / effect[at]).round(), n)
-        shrunk = stats.beta_binomial_shrinkage(count.to_numpy(), n.to_numpy())
+        shrunk = stats.shrunk_rates(count.to_numpy(), n.to_numpy())
         made.loc[at, "shrunk"] = shrunk.rate
         made.loc[at, "shrunk_low"], made.loc[at, "shrunk_high"] = shrunk.low, shrunk.high
     return made

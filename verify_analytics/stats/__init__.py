@@ -20,7 +20,7 @@ from .intervals import Band, Estimate, Mean, incidence_band, incidence_interval_
 from .multiplicity import benjamini_hochberg, holm
 from .power import Detectable, detectable_difference, power_two_proportions, sample_size_two_proportions
 from .proportion import Difference, Interval, newcombe, wilson
-from .shrinkage import Shrunk, beta_binomial_shrinkage
+from .shrinkage import Shrunk, ShrunkRates, beta_binomial_shrinkage, shrunk_rates
 from .survival import KaplanMeier, kaplan_meier, survival_band
 from .waiting import conditional_incidence, restricted_mean_interval
 
@@ -37,6 +37,7 @@ __all__ = [
     "KaplanMeier",
     "Mean",
     "Shrunk",
+    "ShrunkRates",
     "Stratified",
     "benjamini_hochberg",
     "beta_binomial_shrinkage",
@@ -63,6 +64,7 @@ __all__ = [
     "restricted_mean",
     "restricted_mean_interval",
     "sample_size_two_proportions",
+    "shrunk_rates",
     "survival_band",
     "two_proportions_p",
     "wilson",

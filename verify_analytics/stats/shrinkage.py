@@ -34,6 +34,14 @@ class Shrunk(NamedTuple):
     beta: float
 
 
+class ShrunkRates(NamedTuple):
+    """The rates drawn towards the common one; one value per group."""
+
+    rate: Floats
+    low: Floats
+    high: Floats
+
+
 def beta_binomial_shrinkage(count: ArrayLike, n: ArrayLike, *, confidence: float = 0.95) -> Shrunk:
     """Say what each group's rate plausibly is, leaning on all groups together where a group itself is small.
 
@@ -94,6 +102,33 @@ def beta_binomial_shrinkage(count: ArrayLike, n: ArrayLike, *, confidence: float
     >>> shrunk.rate.round(2)
     array([0.89, 0.71, 0.93, 0.8 , 0.65])
     """
+    rate, low, high, groups = _leaning(count, n, confidence)
+    return Shrunk(rate, low, high, *((np.nan, np.nan) if groups is None else _likeliest(groups)))
+
+
+def shrunk_rates(count: ArrayLike, n: ArrayLike, *, confidence: float = 0.95) -> ShrunkRates:
+    """Give the rates of `beta_binomial_shrinkage` alone, in half the time: how much groups differ is not told.
+
+    Parameters
+    ----------
+    count, n, confidence
+        As for `beta_binomial_shrinkage`.
+
+    Returns
+    -------
+    ShrunkRates
+        One `rate`, `low` and `high` per group, NaN as there.
+
+    Raises
+    ------
+    ArgumentError
+        As for `beta_binomial_shrinkage`.
+    """
+    return ShrunkRates(*_leaning(count, n, confidence)[:3])
+
+
+def _leaning(count: ArrayLike, n: ArrayLike, confidence: float) -> tuple[Floats, Floats, Floats, "_Groups | None"]:
+    """Give the rates with their bounds, and the groups they lean on, where there are enough."""
     tail = one_tail(confidence)
     k, m = counts_of(count, n)
     if k.ndim != 1:
@@ -101,7 +136,7 @@ def beta_binomial_shrinkage(count: ArrayLike, n: ArrayLike, *, confidence: float
     some = m > 0
     rate, low, high = np.full((3, len(k)), np.nan)
     if np.sum(some) < 3:
-        return Shrunk(rate, low, high, np.nan, np.nan)
+        return rate, low, high, None
     pairs, place, sizes = np.unique(
         np.column_stack((k[some], m[some])), axis=0, return_inverse=True, return_counts=True
     )
@@ -111,7 +146,7 @@ def beta_binomial_shrinkage(count: ArrayLike, n: ArrayLike, *, confidence: float
     a, b = mean * worth, (1 - mean) * worth
     rate[some] = mean[place]
     low[some], high[some] = beta_quantile(tail, a, b)[place], (1 - beta_quantile(tail, b, a))[place]
-    return Shrunk(rate, low, high, *_likeliest(groups))
+    return rate, low, high, groups
 
 
 class _Groups(NamedTuple):

@@ -53,6 +53,22 @@ def of_sessions(name: str) -> Callable[..., pd.DataFrame]:
     return lambda given, **options: getattr(metrics, name)(given.sessions, **options)
 
 
+def of_callbacks(name: str) -> Callable[..., pd.DataFrame]:
+    return lambda given, **options: getattr(metrics, name)(given.callbacks, as_of=given.as_of, **options)
+
+
+def of_pulse(name: str) -> Callable[..., pd.DataFrame]:
+    return lambda given, **options: getattr(metrics, name)(given.pulse, as_of=given.as_of, **options)
+
+
+def watched_over(given: Given, **options: Any) -> pd.DataFrame:
+    return metrics.webhook_health(given.callbacks, as_of=given.as_of, pulse=given.pulse, **options)
+
+
+def listed(given: Given) -> pd.DataFrame:
+    return metrics.unlawful(given.attempts, what="sequence_jump")
+
+
 def compared(given: Given, **options: Any) -> pd.DataFrame:
     """Compare figures with themselves, so that every row has its fellow."""
     frame = metrics.delivery_rate(given.attempts, by="channel")
@@ -61,27 +77,47 @@ def compared(given: Given, **options: Any) -> pd.DataFrame:
 
 SPLIT: Mapping[str, Any] = {"by": "country", "top": 2, "totals": True, "cluster": "recipient"}
 LOCAL: Mapping[str, Any] = {**SPLIT, "by": ["country", "local_hour"]}
+NOT_WATCHED = ("unobserved", "unknown", "not_observable", "clock_faults")
 SEEN_BY_SOURCE = ("immature", "unobserved", "unknown", "not_observable")
 
 REGISTRY = {
     "clock_faults": Metric(of_sessions("clock_faults"), may_be_empty=True),
+    "collector_gaps": Metric(of_pulse("collector_gaps"), may_be_empty=True),
+    "collector_health": Metric(of_pulse("collector_health"), ({}, {"by": "day", "totals": True})),
     "compare": Metric(compared, ({}, {"adjust": "holm"})),
+    "completeness": Metric(of_attempts("completeness"), ({}, SPLIT), (Whole("attempts", ("whole",)),)),
     "delivery_rate": Metric(
         of_attempts("delivery_rate"),
         ({}, {"by": ["role", "month"]}, LOCAL),
         (Whole("attempts", ("confirmed",)),),
     ),
     "error_codes": Metric(of_attempts("error_codes"), ({}, {"by": ["channel", "week"], "totals": True}, SPLIT)),
+    "funnel": Metric(of_attempts("funnel"), ({}, SPLIT), (Whole("sessions", ("verified",), SEEN_BY_SOURCE),)),
+    "lawful_order": Metric(of_attempts("lawful_order"), ({}, SPLIT)),
+    "receipt_trust": Metric(of_attempts("receipt_trust"), ({}, SPLIT)),
     "retries": Metric(
         of_attempts("retries"),
         ({}, SPLIT),
         (Whole("sessions", ("reaches_attempt_2",)), Whole("sessions", ("verified_before_attempt_2",), SEEN_BY_SOURCE)),
+    ),
+    "time_to_deliver": Metric(
+        of_attempts("time_to_deliver"),
+        # The sample's carriers send too few receipts for the usual floor.
+        ({"floor": 0.5}, {"floor": 0.5, "by": ["country", "week"]}),
+        (Whole("attempts", ("within_60s", "not_observable"), NOT_WATCHED),),
     ),
     "time_to_verify": Metric(
         of_sessions("time_to_verify"),
         ({}, {"by": ["country", "week"]}),
         (Whole("sessions", ("within_60s", "not_observable"), (*SEEN_BY_SOURCE, "clock_faults")),),
     ),
+    "transitions": Metric(of_callbacks("transitions"), may_be_empty=True),
+    "unlawful": Metric(listed, may_be_empty=True),
+    "verification_rate": Metric(
+        of_sessions("verification_rate"), ({}, SPLIT), (Whole("sessions", ("verified",), SEEN_BY_SOURCE),)
+    ),
+    "webhook_health": Metric(watched_over, ({}, {"by": "channel", "totals": True})),
+    "when_to_switch": Metric(of_sessions("when_to_switch"), ({}, {"by": "first_channel"})),
 }
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from verify_analytics import metrics
 from verify_analytics.errors import DoubtfulWarning
+from verify_analytics.metrics.definitions import DEFINITIONS, undefined
 
 # The simulator's application has a wrong clock now and then.
 pytestmark = pytest.mark.filterwarnings(f"ignore:.*a clock is wrong:{DoubtfulWarning.__module__}.DoubtfulWarning")
@@ -73,3 +74,29 @@ def test_the_numbers_are_the_same(
 
 def test_every_metric_is_in_the_registry(registry: Mapping[str, Any]) -> None:
     assert set(registry) == set(metrics.__all__)
+
+
+# Frames that hold other metrics' measures, or none.
+WITHOUT_MEASURES = {"clock_faults", "collector_gaps", "compare", "unlawful"}
+
+
+def test_every_measure_is_in_the_dictionary(registry: Mapping[str, Any], expected: Callable[..., pd.DataFrame]) -> None:
+    for name in sorted(set(registry) - WITHOUT_MEASURES):
+        for options in registry[name].options:
+            assert undefined(name, expected(registry[name], options, filtered=False)["measure"]) == [], name
+
+
+def test_every_entry_of_the_dictionary_is_a_measure_of_some_metric(
+    registry: Mapping[str, Any], expected: Callable[..., pd.DataFrame]
+) -> None:
+    """What only a store without pulse, sources or receipts would show is named here."""
+    given = {
+        name: set(expected(registry[name], registry[name].options[0], filtered=False)["measure"])
+        for name in set(registry) - WITHOUT_MEASURES
+    }
+    unseen = {
+        (entry.metric, entry.measure)
+        for entry in DEFINITIONS
+        if not any(entry.pattern.fullmatch(measure) for measure in given[entry.metric])
+    }
+    assert {measure for _, measure in unseen} <= {"not_observable"}
