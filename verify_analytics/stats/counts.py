@@ -95,7 +95,8 @@ def mean_interval(values: ArrayLike, *, weights: ArrayLike | None = None, confid
     Notes
     -----
     A skewed count (most 1, a few 5) makes it cover less than stated: of simulated attempts per session it held the
-    truth in 93.3 % with 300 sessions, and in 87.5 % with 20 to 50 (``python3 run.py bench coverage``). Where all values are equal the interval is the single value: it says nothing of the rarer ones not seen.
+    truth in 93.3 % with 300 sessions, and in 87.5 % with 20 to 50 (``python3 run.py bench coverage``).
+    Where all values are equal the interval is the single value: it says nothing of the rarer ones not seen.
 
     References
     ----------
