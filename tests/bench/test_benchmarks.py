@@ -26,6 +26,7 @@ RUNS = {
     "stages": TINY,
     "coverage": ("--histories", "4", "--truth", "2000", "--worlds", "quiet", "small", "--processes", "1"),
     "incidence": ("--sessions", "500", "--few", "60", "--rounds", "1"),
+    "speed": ("--sessions", "500", "--rounds", "1"),
 }
 SAID = {
     "append": ["nothing stored", "collector", "from the guide, gunicorn", r"[\d.]+× its throughput"],
@@ -40,6 +41,7 @@ SAID = {
     ],
     "stages": ["ledger and SQLite", "waitress and its threads", "the whole"],
     "incidence": [r"ours, grouped by weights, all +500 +\d+ +[\d.]+ +0\.\d+", r"rows take [\d.]+ times as long"],
+    "speed": [r"500 sessions, time to verify", r"\npandas, .* +[\d.]+ +[\d.]+ +\d+%", r"\nDuckDB, "],
 }
 
 
