@@ -1,4 +1,4 @@
-"""Trials that come in clusters: the published table, an independent design effect, and what cannot be estimated."""
+"""Shares of trials that come in clusters, against published numbers, software, and samples one can count by hand."""
 
 from typing import Any
 
@@ -6,82 +6,122 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from statsmodels.api import GLM, add_constant, families
+from statsmodels.genmod.generalized_estimating_equations import GEE
 
 from verify_analytics import stats
 from verify_analytics.errors import ArgumentError
 
 
-def test_cluster_wilson_agrees_with_saha_miller_wang(published: dict[str, Any]) -> None:
-    check = published["cluster_wilson_saha"]
+@pytest.fixture
+def liang(published: dict[str, Any]) -> dict[str, Any]:
+    """Give the data of Liang et al. (1992) as published with R's ratesci: sick people in households."""
+    check: dict[str, Any] = published["cluster_wilson_saha"]
+    return check
+
+
+def test_with_the_intraclass_correlation_the_interval_agrees_with_saha_miller_wang(liang: dict[str, Any]) -> None:
+    inputs, expected = liang["inputs"], liang["expected"]
+    clusters = stats.clusters_of(inputs["events_per_cluster"], inputs["size_per_cluster"])
+    found = stats.cluster_wilson(clusters, method="correlation")
+    told = [found.design_effect[0], found.low[0], found.high[0]]
+    assert told == pytest.approx([expected[name] for name in ("vif", "lower", "upper")], abs=liang["tolerance"])
+
+
+def test_the_share_and_the_intraclass_correlation_agree_with_r_ratesci(liang: dict[str, Any]) -> None:
+    check = liang
     clusters = stats.clusters_of(check["inputs"]["events_per_cluster"], check["inputs"]["size_per_cluster"])
+    assert clusters.successes / clusters.trials == pytest.approx(check["expected"]["estimate"], abs=check["tolerance"])
+    correlation = stats.cluster_wilson(clusters).correlation
+    assert correlation == pytest.approx(check["expected"]["icc"], abs=check["tolerance"])
+
+
+def test_the_design_effect_agrees_with_the_robust_variance_of_statsmodels(liang: dict[str, Any]) -> None:
+    inputs = liang["inputs"]
+    count, size = np.array(inputs["events_per_cluster"]), np.array(inputs["size_per_cluster"])
+    trials = np.concatenate([np.r_[np.ones(x), np.zeros(n - x)] for x, n in zip(count, size, strict=True)])
+    fit = GEE(trials, np.ones(len(trials)), groups=np.repeat(np.arange(len(size)), size)).fit()
+    share = trials.mean()
+    robust = fit.cov_params()[0, 0] * len(trials) / (share * (1 - share))
+    assert stats.cluster_wilson(stats.clusters_of(count, size)).design_effect == pytest.approx(robust, abs=1e-9)
+
+
+def test_where_sessions_that_fail_are_the_long_ones_the_interval_is_wider_although_nothing_is_alike_within_them() -> (
+    None
+):
+    """Ninety sessions end with their one attempt, ten fail four times out of five: attempts tell less than they seem.
+
+    Of 10 × 5 + 90 attempts 100 arrive. Squared deviations from 5/7: 10 × (1 - 25/7)² + 90 × (2/7)² = 3600/49; were
+    attempts independent it would be 140 × 5/7 × 2/7 = 1400/49.
+    """
+    clusters = stats.clusters_of([1, 1], [5, 1], weights=[10, 90])
     found = stats.cluster_wilson(clusters)
-    expected = check["expected"]
-    told = [clusters.successes / clusters.trials, found.correlation, found.design_effect, found.low, found.high]
-    asked = [expected[name] for name in ("estimate", "icc", "vif", "lower", "upper")]
-    assert np.concatenate(told).tolist() == pytest.approx(asked, abs=check["tolerance"])
+    assert found.design_effect == pytest.approx(3600 / 1400)
+    assert found.low < stats.wilson(100, 140)[0]
+    assert (found.low, found.high) == pytest.approx(stats.wilson(100 * 14 / 36, 140 * 14 / 36))
 
 
-def test_the_width_is_about_that_of_a_robust_regression() -> None:
-    """Liang and Zeger's sandwich, by statsmodels, on many clusters: another road to the same variance."""
-    rng = np.random.default_rng(7)
-    size = rng.integers(1, 5, 600)
-    leaning = rng.beta(4, 2, 600)
-    arrived = [rng.binomial(1, p, n) for p, n in zip(leaning, size, strict=True)]
-    of = np.repeat(np.arange(600), size)
-    model = GLM(np.concatenate(arrived), add_constant(np.ones(size.sum())), family=families.Binomial())
-    rate = np.concatenate(arrived).mean()
-    robust = model.fit(cov_type="cluster", cov_kwds={"groups": of}).bse[0] * rate * (1 - rate)
-    found = stats.cluster_wilson(stats.clusters_of([each.sum() for each in arrived], size))
-    assert (found.high - found.low)[0] / 2 / 1.959964 == pytest.approx(robust, rel=0.03)
-    assert found.design_effect[0] > 1.1
+def test_pairs_that_end_alike_tell_as_much_as_one_of_them_and_pairs_that_differ_no_more_than_single_ones() -> None:
+    assert stats.cluster_wilson(stats.clusters_of([2, 0, 2, 0], [2, 2, 2, 2])).design_effect == pytest.approx(2)
+    assert stats.cluster_wilson(stats.clusters_of([1, 1, 1, 1], [2, 2, 2, 2])).design_effect == 1
 
 
-def test_rows_that_stand_for_many_clusters_and_groups_are_the_same_as_each_by_itself() -> None:
-    count, size, weight, group = [2, 1, 0, 1], [2, 2, 1, 1], [3, 2, 4, 5], [0, 1, 0, 1]
-    together = stats.cluster_wilson(stats.clusters_of(count, size, weights=weight, group=group, groups=3))
-    for number in (0, 1):
-        rows = [i for i in range(4) if group[i] == number for _ in range(weight[i])]
-        alone = stats.cluster_wilson(stats.clusters_of([count[i] for i in rows], [size[i] for i in rows]))
-        for name in ("low", "high", "design_effect", "correlation"):
-            np.testing.assert_allclose(getattr(together, name)[number], getattr(alone, name)[0])
-    assert np.isnan(together.low[2])
-    assert np.isnan(together.design_effect[2])
-
-
-def test_with_one_trial_each_it_is_wilson_with_a_design_effect_of_one() -> None:
-    found = stats.cluster_wilson(stats.clusters_of([1, 0, 1, 1], [1, 1, 1, 1]))
-    assert found.design_effect.tolist() == [1.0]
-    assert (found.low[0], found.high[0]) == stats.wilson(3, 4)
+def test_clusters_of_one_trial_have_wilsons_own_interval() -> None:
+    found = stats.cluster_wilson(stats.clusters_of([1, 1, 0], [1, 1, 1]))
+    assert found.design_effect == 1
+    assert (found.low, found.high) == pytest.approx(stats.wilson(2, 3))
 
 
 @pytest.mark.parametrize(
     ("count", "size"),
     [([2], [3]), ([2, 3], [2, 3]), ([0, 0], [2, 3])],
-    ids=["one cluster", "all succeeded", "none succeeded"],
+    ids=["one cluster", "all arrived", "none arrived"],
 )
-def test_what_cannot_be_estimated_is_plain_and_marked(count: list[int], size: list[int]) -> None:
+def test_where_no_design_effect_can_be_estimated_it_is_missing_and_the_interval_plain(
+    count: list[int], size: list[int]
+) -> None:
     found = stats.cluster_wilson(stats.clusters_of(count, size))
-    assert np.isnan(found.design_effect[0])
-    assert (found.low[0], found.high[0]) == stats.wilson(sum(count), sum(size))
+    assert np.isnan(found.design_effect)
+    assert (found.low, found.high) == pytest.approx(stats.wilson(sum(count), sum(size)))
+
+
+def test_without_trials_there_is_no_interval() -> None:
+    found = stats.cluster_wilson(stats.clusters_of([], []))
+    assert np.isnan([*found.low, *found.high, *found.design_effect, *found.correlation]).all()
+
+
+def test_weights_and_groups_are_the_same_as_clusters_one_by_one() -> None:
+    together = stats.clusters_of([1, 0, 2], [2, 1, 2], weights=[3, 2, 1], group=[1, 0, 1], groups=2)
+    for group, count, size in ((0, [0, 0], [1, 1]), (1, [1, 1, 1, 2], [2, 2, 2, 2])):
+        alone = stats.clusters_of(count, size)
+        for one, all_of in zip(alone, together, strict=True):
+            assert one[0] == all_of[group]
+
+
+@pytest.mark.parametrize(
+    ("count", "size", "said"),
+    [([1], [1, 2], "one length"), ([3], [2], "between 0 and its n"), ([-1], [2], "between 0 and its n")],
+)
+def test_what_cannot_be_a_cluster_is_refused(count: list[int], size: list[int], said: str) -> None:
+    with pytest.raises(ArgumentError, match=said):
+        stats.clusters_of(count, size)
 
 
 @settings(deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), max_size=30))
-def test_it_is_never_narrower_than_wilson_and_stays_within_bounds(pairs: list[tuple[int, int]]) -> None:
-    size = [one + other for one, other in pairs]
-    clusters = stats.clusters_of([one for one, _ in pairs], size)
-    found = stats.cluster_wilson(clusters)
-    low, high = stats.wilson(clusters.successes, clusters.trials)
-    if sum(size):
-        assert 0 <= found.low[0] <= low[0] + 1e-12  # type: ignore[index]
-        assert high[0] - 1e-12 <= found.high[0] <= 1  # type: ignore[index]
+@given(
+    st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), max_size=30), st.sampled_from(["ratio", "correlation"])
+)
+def test_it_is_never_narrower_than_wilson_and_stays_within_bounds(pairs: list[tuple[int, int]], method: str) -> None:
+    clusters = stats.clusters_of([one for one, _ in pairs], [one + other for one, other in pairs])
+    found = stats.cluster_wilson(clusters, method=method)
+    low, high = (np.asarray(bound) for bound in stats.wilson(clusters.successes, clusters.trials))
+    if clusters.trials[0]:
+        assert 0 <= found.low[0] <= low[0] + 1e-12
+        assert high[0] - 1e-12 <= found.high[0] <= 1
         assert not found.design_effect[0] < 1
     else:
         assert np.isnan(found.low[0])
 
 
-@pytest.mark.parametrize(("count", "size"), [([1, 2], [2]), ([3], [2]), ([-1], [2])])
-def test_clusters_that_cannot_be_are_refused(count: list[int], size: list[int]) -> None:
-    with pytest.raises(ArgumentError):
-        stats.clusters_of(count, size)
+def test_another_way_to_a_design_effect_is_refused() -> None:
+    with pytest.raises(ArgumentError, match="did you mean 'ratio'"):
+        stats.cluster_wilson(stats.clusters_of([1], [2]), method="ration")
