@@ -99,8 +99,8 @@ def _refuse(read: Reading, seen: dict[str, Any], column: str, *, has_zone: bool)
         )
     if guessed := seen.get(f"_guessed_{name}"):
         raise SchemaError(
-            f"{column} holds numbers with a point ({guessed} of {rows} rows): 451.0 is no code, and 0.0 may have been 0 "
-            "or 000. Something read codes as numbers before this; export them again as texts, or leave the column out"
+            f"{column} holds numbers with a point ({guessed} of {rows} rows): 451.0 is no code, and 0.0 may have been "
+            "0 or 000. Something read codes as numbers before this; export them as texts, or leave the column out"
         )
     if read.column.kind != "text" and seen[f"_bad_{name}"] and not seen[f"read {name}"]:
         odd = seen.get(f"_odd_{name}")

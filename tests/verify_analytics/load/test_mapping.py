@@ -199,7 +199,7 @@ def test_codes_that_were_taken_for_numbers_before_are_refused(engine: Any, tmp_p
 
 def test_of_a_column_of_numbers_nothing_is_said_on_moments(quick: Any) -> None:
     made = table().append_column("n", pa.array(["one"] * 5))
-    with pytest.raises(SchemaError, match="form: 'xxx'.; a whole number from 0 up is wanted$"):
+    with pytest.raises(SchemaError, match=r"form: 'xxx'.; a whole number from 0 up is wanted$"):
         load.callbacks(quick.make(made), columns={**OURS, "attempt_sequence": "n"})
 
 
