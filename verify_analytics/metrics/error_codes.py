@@ -162,16 +162,16 @@ def _finish(found: Tally, within: Within) -> pd.DataFrame:
     for number, (measure, below) in enumerate(MEASURES.items()):
         whole = found.clusters((), below)
         clusters = stats.Clusters(
-            count.astype(float), whole.trials[place], whole.clusters[place], whole.squares[place], codes[number]
+            count.astype(float), whole.trials[place], whole.clusters[place], whole.squares[place], *codes[number]
         )
         parts.append(rate_rows(groups, measure, count, found.total(below)[place], clusters=clusters))
     return put_together(parts, beside, found.context)
 
 
-def _codes(within: Within, found: Tally) -> tuple[pd.DataFrame, list[NDArray[np.float64]]]:
+def _codes(within: Within, found: Tally) -> tuple[pd.DataFrame, list[list[NDArray[np.float64]]]]:
     """Count each channel and code within its group, the most frequent first, with what the code means.
 
-    The second thing is, for each measure, the sum of squared counts over sizes of clusters.
+    The second thing is, for each measure, what `stats.Clusters` sums up of successes within clusters.
     """
     table = pd.DataFrame({"_place": within.place, "_count": within.units * within.rows})
     for name, column, nothing in (("channel", "channel", NOT_KNOWN), ("code", "_code", NONE_GIVEN)):
@@ -179,7 +179,10 @@ def _codes(within: Within, found: Tally) -> tuple[pd.DataFrame, list[NDArray[np.
         table[name] = values.astype("str").where(values.notna(), nothing)
     for number, sizes in enumerate(within.sizes):
         table[f"_spread_{number}"] = within.units * within.units / np.where(sizes > 0, sizes, 1) * within.rows
-    spreads = [f"_spread_{number}" for number in range(len(within.sizes))]
+        table[f"_squared_{number}"] = (within.units * within.units * within.rows).astype(float)
+        table[f"_product_{number}"] = (within.units * sizes * within.rows).astype(float)
+    sums = [[f"_{what}_{i}" for what in ("spread", "squared", "product")] for i in range(len(within.sizes))]
+    spreads = [name for names in sums for name in names]
     keys = ["_place", "channel", "code"]
     made = _with_zeros(table.groupby(keys, as_index=False)[["_count", *spreads]].sum(), keys, found)
     made = made.sort_values(["_place", "_count", "channel", "code"], ascending=[True, False, True, True])
@@ -187,7 +190,7 @@ def _codes(within: Within, found: Tally) -> tuple[pd.DataFrame, list[NDArray[np.
     meanings = [explain(channel, code) for channel, code in zip(made["channel"], made["code"], strict=True)]
     for name in Meaning._fields:
         made[name] = pd.Series([getattr(meaning, name) for meaning in meanings], index=made.index, dtype="str")
-    return made.drop(columns=spreads), [made[name].to_numpy(dtype=float) for name in spreads]
+    return made.drop(columns=spreads), [[made[name].to_numpy(dtype=float) for name in names] for names in sums]
 
 
 def _with_zeros(made: pd.DataFrame, keys: list[str], found: Tally) -> pd.DataFrame:

@@ -160,7 +160,8 @@ class Figures:
             for mask in (chosen, among)
         )
         several = stats.clusters_of(in_count, in_n, group=self.units, groups=len(self.groups))
-        return stats.Clusters(*(one + all_of for one, all_of in zip((count, n, n, n, count), several, strict=True)))
+        one_each = (count, n, n, n, count, count, count)
+        return stats.Clusters(*(one + all_of for one, all_of in zip(one_each, several, strict=True)))
 
     def bare(self, measure: str, count: Ints, n: Ints, kind: str, figures: Mapping[str, NDArray[Any]]) -> Part:
         """Make a measure that is no rate, with its own figures and a kind of interval."""

@@ -15,8 +15,8 @@ Floats = NDArray[np.float64]
 class Clusters(NamedTuple):
     """What an interval needs to know of the clusters of each group; arrays with one value per group.
 
-    `clusters` is how many have at least one trial; `squares` is the sum of the squared sizes, `spread` the sum of
-    successes² / size over the clusters.
+    `clusters` is how many have at least one trial. Sums over the clusters: `squares` of the squared sizes, `spread` of
+    successes² / size, `successes_squared` of the squared successes, `products` of successes times size.
     """
 
     successes: Floats
@@ -24,6 +24,8 @@ class Clusters(NamedTuple):
     clusters: Floats
     squares: Floats
     spread: Floats
+    successes_squared: Floats
+    products: Floats
 
 
 class ClusteredInterval(NamedTuple):
@@ -74,8 +76,9 @@ def clusters_of(
     --------
     Three sessions: both attempts arrived, one of two, none of one.
 
-    >>> clusters_of([2, 1, 0], [2, 2, 1])
-    Clusters(successes=array([3.]), trials=array([5.]), clusters=array([3.]), squares=array([9.]), spread=array([2.5]))
+    >>> three = clusters_of([2, 1, 0], [2, 2, 1])
+    >>> three.successes, three.trials, three.clusters, three.squares, three.spread
+    (array([3.]), array([5.]), array([3.]), array([9.]), array([2.5]))
     """
     x, m = np.atleast_1d(np.asarray(count, dtype=float)), np.atleast_1d(np.asarray(n, dtype=float))
     weight = np.ones(x.shape) if weights is None else np.atleast_1d(np.asarray(weights, dtype=float))
@@ -91,14 +94,16 @@ def clusters_of(
     def total(values: NDArray[np.floating[Any]]) -> Floats:
         return np.bincount(place, weights=values * weight, minlength=groups).astype(float)
 
-    return Clusters(total(x), total(m), total((m > 0) * 1.0), total(m * m), total(x * x / safe))
+    return Clusters(
+        total(x), total(m), total((m > 0) * 1.0), total(m * m), total(x * x / safe), total(x * x), total(x * m)
+    )
 
 
 def cluster_wilson(clusters: Clusters, *, confidence: float = 0.95) -> ClusteredInterval:
     """Say between which shares the true one plausibly lies, when trials of one cluster are alike.
 
-    The Wilson interval for ``n / design effect`` trials. The design effect is ``Σ nᵢ (1 + (nᵢ - 1) ρ) / n`` with the
-    intraclass correlation ρ of an analysis of variance between and within clusters.
+    The Wilson interval for ``n / design effect`` trials. The design effect is ``Σ (xᵢ - p nᵢ)² / (n p (1 - p))``: the
+    variance of a ratio of two sums over clusters (successes xᵢ, trials nᵢ), to that of n independent trials.
 
     Parameters
     ----------
@@ -116,14 +121,20 @@ def cluster_wilson(clusters: Clusters, *, confidence: float = 0.95) -> Clustered
     -----
     A design effect below 1 is taken as 1. It is 1 where every cluster has one trial. It cannot be estimated from one
     cluster, or where all trials ended alike: then plain Wilson is given, with a missing design effect to say so, and
-    is somewhat too narrow. One heavy cluster (a load test) can set the whole correlation: leave it out first.
-    With few clusters (below about 30) the correlation itself is uncertain, and coverage falls short.
+    is somewhat too narrow. One heavy cluster (a load test) can set the whole effect: leave it out first.
+    It holds where sizes go with successes, as they do when people ask again because nothing came: in simulated sessions
+    that stop at a success, intervals of 95 % held 94 to 96 % of 150 sessions or more. An effect from the intraclass
+    correlation alone, ``Σ nᵢ (1 + (nᵢ - 1) ρ) / n``, supposes sizes that tell nothing; it held 85 to 99 % there.
+    `correlation` is that of an analysis of variance between and within clusters, and is for description.
+    With few clusters (below about 50) the effect itself is uncertain: coverage fell to 86 % with 15 clusters of which
+    some never succeed, and to 91 % with 40.
 
     References
     ----------
+    Rao JNK, Scott AJ (1992), A simple method for the analysis of clustered binary data, Biometrics 48:577-585, for the
+    design effect (without the factor clusters / (clusters - 1)).
     Saha KK, Miller D, Wang S (2016), A comparison of some approximate confidence intervals for a single proportion
-    for clustered binary outcome data, Int J Biostat 12(2).
-    Donner A, Klar N (2000), Design and Analysis of Cluster Randomization Trials, ch. 1, for the design effect.
+    for clustered binary outcome data, Int J Biostat 12(2), for Wilson's interval with it, and the correlation.
 
     Examples
     --------
@@ -137,10 +148,12 @@ def cluster_wilson(clusters: Clusters, *, confidence: float = 0.95) -> Clustered
         within = (count - clusters.spread) / (n - k)
         size = (n - clusters.squares / n) / (k - 1)
         correlation = (between - within) / (between + (size - 1) * within)
-        effect = 1 + correlation * (clusters.squares - n) / n
-    estimable = (k > 1) & (n > k) & np.isfinite(correlation)
-    correlation = np.where(estimable, correlation, np.nan)
-    effect = np.where(estimable, np.maximum(effect, 1.0), np.where((n > 0) & (n == k), 1.0, np.nan))
+        p = count / n
+        off = clusters.successes_squared - 2 * p * clusters.products + p * p * clusters.squares
+        effect = off / (n * p * (1 - p))
+    mixed = (k > 1) & (n > k) & (count > 0) & (count < n)
+    correlation = np.where(mixed & np.isfinite(correlation), correlation, np.nan)
+    effect = np.where(mixed, np.maximum(effect, 1.0), np.where((n > 0) & (n == k), 1.0, np.nan))
     divisor = np.where(np.isnan(effect), 1.0, effect)
     low, high = wilson(count / divisor, n / divisor, confidence=confidence)
     return ClusteredInterval(np.asarray(low), np.asarray(high), effect, correlation)
