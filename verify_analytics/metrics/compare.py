@@ -98,8 +98,9 @@ def compare(
     The interval is Newcombe's hybrid: ``difference - √((v₁ - l₁)² + (h₂ - v₂)²)`` to
     ``difference + √((h₁ - v₁)² + (v₂ - l₂)²)`` from either side's own interval (MOVER). So it takes over what those
     know of sessions that are alike, and serves shares of a curve, quantiles and means. An open bound is NaN. `p` is
-    the score test of two proportions, on counts divided by the design effect; of other figures it is read off the
-    interval. Test and interval may disagree by a hair at the edge.
+    the score test of two proportions, on counts divided by the design effect; of other figures, and of a share of a
+    curve in which some were still waiting (so that it is no count of n), it is read off the interval. Test and interval
+    may disagree by a hair at the edge.
 
     To be called "no evidence", an interval must be no wider than ``2 relevant``. A study large enough to find a true
     difference of `relevant` four times in five (`verify_analytics.stats.sample_size_two_proportions`) has one of about
