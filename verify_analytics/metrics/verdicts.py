@@ -68,7 +68,7 @@ def _is_of_counts(side: Side) -> NDArray[np.bool_]:
     near = np.abs(side.successes - side.value * side.trials) <= 1e-6 * (1 + side.trials)
     # No cases at all: no value, and no surprise either.
     nothing = (side.trials == 0) & ~np.isnan(side.successes)
-    return np.logical_or(near, nothing)
+    return np.asarray(near | nothing, dtype=bool)
 
 
 def _two_tails(z: float) -> float:
