@@ -116,7 +116,8 @@ def verification_rate(
     `clock_faults` says how many of `n` they are; `metrics.clock_faults` lists them.
     People who ask twice differ from those who ask once: a share by attempt says nothing about what a second attempt
     does. Sessions whose earlier attempts were not seen count as having come to the highest number seen.
-    The interval of a mean is good from some 30 sessions on, and a single point where nobody needed a second attempt.
+    The interval of a mean is good from some 30 sessions on; where all needed the same number there is none, and
+    `interval` is ``"none"``.
     Equal to ``verified_before_attempt_2`` of `retries` for ``first_attempt_conversion``, given the same attempts.
 
     References
@@ -216,7 +217,7 @@ def _mean_attempts(found: Tally, verified: Sequence[str]) -> pd.DataFrame:
         # Nobody is verified before a first attempt.
         low=np.maximum(low, 1.0),
         high=high,
-        interval="t",
+        interval=pd.Series(np.where(np.isnan(low) & (n > 0), "none", "t"), index=found.groups.index, dtype="str"),
         design_effect=np.nan,
         _group=range(groups),
     )
