@@ -80,7 +80,7 @@ def test_the_share_verified_with_the_first_attempt_is_that_of_the_truth(
     second = truth[truth["arrived_attempt"] & again].groupby("session_id")["arrived_started_at"].min()
     both = watched.join(second.rename("second"))
     # What could be verified after the last report cannot be judged.
-    reports = load.verifications(history.frames()["verifications"])
+    reports: Any = load.verifications(history.frames()["verifications"])
     last_report = pd.to_datetime(reports["received_us"].max(), unit="us", utc=True)
     both = both[both["last"] + WINDOW <= last_report]
     with_first = both["verified"].notna() & (both["second"].isna() | (both["verified"] < both["second"]))

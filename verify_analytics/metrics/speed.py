@@ -102,6 +102,8 @@ def time_to_verify(
     The band holds at each time by itself, not for the whole curve at once. The design effect is that of the share
     verified in the end, of mature sessions, and is taken for the whole curve. Censoring is taken as telling nothing: a
     change of the last minutes (an outage now) breaks that.
+    Only a verified session can have a clock fault, so the curve ends too low by about their share, times the share not
+    verified; `verification_rate` counts them as verified.
     Not the time from message to typing, and not a delivery time.
 
     References
