@@ -108,8 +108,9 @@ def compare(
 
     Paired data are not for it: the same sessions in both sides, before and after, or two measures of one group. That
     cannot be seen in the figures. Two roles, or two channels, of attempts are such a case: a first message and its
-    fallback call belong to one session, and the call is there because the message failed; compare channels within the
-    role ``first_choice``, where each session has one attempt. Nor is it known why groups differ: see whether they do within countries.
+    fallback call belong to one session, and the call is there because the message failed. Compare channels within the
+    role ``first_choice``, where each session has one attempt. Nor is it known why groups differ: see whether they do
+    within countries.
     A share of codes that one side never had is 0 of that side's cases. Curves are not compared: compare the shares
     within so many seconds.
 
