@@ -140,7 +140,7 @@ def cluster_wilson(clusters: Clusters, *, confidence: float = 0.95) -> Clustered
     --------
     >>> made = cluster_wilson(clusters_of([2, 0, 2, 0, 1], [2, 2, 2, 2, 2]))
     >>> made.design_effect.round(2), made.low.round(2), made.high.round(2)
-    (array([1.67]), array([0.19]), array([0.81]))
+    (array([1.6]), array([0.19]), array([0.81]))
     """
     count, n, k = clusters.successes, clusters.trials, clusters.clusters
     with np.errstate(divide="ignore", invalid="ignore"):
