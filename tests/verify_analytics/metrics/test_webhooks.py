@@ -190,7 +190,7 @@ def test_arrivals_of_one_session_are_alike_and_the_interval_knows_it(quick: Any,
     found = metrics.webhook_health(quick.callbacks(rows), as_of=after(3600)).set_index("measure")
     row = found.loc["redelivered"]
     assert (row["count"], row["n"], row["interval"]) == (30, 60, "cluster_wilson")
-    assert row["design_effect"] == pytest.approx(1.5)
+    assert row["design_effect"] > 2
 
 
 def test_a_null_in_every_nullable_column_changes_no_count(everywhere: Any, callback: Any, after: Any) -> None:
