@@ -16,6 +16,7 @@ from verify_analytics.model.frames import Frame, is_true
 from .counting import CONTEXT
 from .engine import collected
 from .retry_sessions import IMMATURE, SEEN, UNKNOWN, UNOBSERVED
+from .sources import watched_to_the_end
 from .tally import Tally
 
 # Sessions of which nothing is said, in the order in which one asks: age first.
@@ -26,14 +27,18 @@ NOTHING_TO_SEE = "not observable"
 
 CONTEXT_WITH_WINDOW = (*CONTEXT, "window_seconds")
 NEEDED = (
-    *("session_id", "started_us", "ended_us", "mature", "unobserved", "lowest_sequence", "highest_sequence"),
+    *(
+        "session_id",
+        "started_us",
+        "last_started_us",
+        "ended_us",
+        "mature",
+        "unobserved",
+        "lowest_sequence",
+        "highest_sequence",
+    ),
     *("attempts", "attempts_before_verified", "second_started_us", *CONTEXT_WITH_WINDOW),
 )
-
-
-def columns_of_source(source: str) -> list[str]:
-    """Name the columns in which a frame of sessions holds what one source says."""
-    return [f"verified_{source}_us", f"observable_{source}"]
 
 
 def with_end(sessions: Frame, source: str = "") -> Frame:
@@ -55,7 +60,7 @@ def with_end(sessions: Frame, source: str = "") -> Frame:
     """
     kind = nw.when(nw.col("attempts_before_verified") > 0).then(nw.lit(SEEN)).otherwise(nw.lit(UNKNOWN))
     if source:
-        blind = nw.when(nw.col(f"observable_{source}")).then(nw.lit(SEEN)).otherwise(nw.lit(NOT_OBSERVABLE))
+        blind = nw.when(watched_to_the_end(source)).then(nw.lit(SEEN)).otherwise(nw.lit(NOT_OBSERVABLE))
         kind = nw.when(nw.col("attempts_before_verified") > 0).then(blind).otherwise(nw.lit(UNKNOWN))
     kind = nw.when(nw.col("unobserved")).then(nw.lit(UNOBSERVED)).otherwise(kind)
     kind = nw.when(nw.col("mature")).then(kind).otherwise(nw.lit(IMMATURE))

@@ -6,6 +6,8 @@ import narwhals as nw
 
 from verify_analytics.model.frames import Frame, either
 
+from .sources import watched_to_the_end
+
 CLUSTER = "_cluster"
 # As far as attempts are told apart; further ones count as having reached this one.
 MOST = 5
@@ -118,4 +120,4 @@ def _end(source: str) -> nw.Expr:
     """Say what a source saw of a mature session: nothing, no verification in time, or one."""
     in_time = nw.col(f"verified_{source}_us") <= nw.col("ended_us")
     ends = nw.when(in_time).then(nw.lit(VERIFIED)).otherwise(nw.lit(WAITED))
-    return nw.when(nw.col(f"observable_{source}")).then(ends).otherwise(nw.lit(BLIND))
+    return nw.when(watched_to_the_end(source)).then(ends).otherwise(nw.lit(BLIND))

@@ -14,6 +14,7 @@ from verify_analytics.model.moments import SECOND_US
 from .by import columns_of
 from .counting import CONTEXT, MISSING, warn_if_cut, warn_if_stale
 from .engine import opened
+from .sources import columns_of_source
 from .tally import cluster_columns
 from .watching import SEEN, Watched, watched, with_ticks
 
@@ -35,9 +36,7 @@ def opened_sessions(
     sessions: IntoFrame, names: Sequence[str], sources: Sequence[str], *, asked_by: str, extra: Sequence[str] = ()
 ) -> Frame:
     """Take a frame of sessions, and make sure that what its sources told is there."""
-    of_source = [
-        f"{column}_{each}{unit}" for each in sources for column, unit in (("verified", "_us"), ("observable", ""))
-    ]
+    of_source = [column for each in sources for column in columns_of_source(each)]
     columns = dict.fromkeys([*NEEDED, *of_source, *columns_of(names), *extra])
     return opened(sessions, list(columns), asked_by=asked_by, made_by="model.sessions")
 
@@ -65,7 +64,10 @@ def with_ends(frame: Frame, source: str) -> Frame:
     same on every engine.
     """
     started, verified = nw.col("started_us"), nw.col(f"verified_{source}_us")
-    frame = frame.with_columns(_cut=nw.col("as_of_us") - LATE_SECONDS[source] * SECOND_US)
+    late = nw.col("as_of_us") - LATE_SECONDS[source] * SECOND_US
+    # After its last report a source says nothing of those who still wait.
+    last_report = nw.col(f"{source}_last_us")
+    frame = frame.with_columns(_cut=nw.when(last_report < late).then(last_report).otherwise(late))
     ended, cut = nw.col("ended_us"), nw.col("_cut")
     in_time = (verified <= cut) & (ended.is_null() | (verified <= ended))
     ended_otherwise = nw.when(ended <= cut).then(nw.lit(2)).otherwise(nw.lit(0))
