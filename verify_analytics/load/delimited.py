@@ -13,6 +13,8 @@ import duckdb
 from verify_analytics.errors import SchemaError
 from verify_analytics.load.connection import connection, new_name
 
+NO_UTF8 = "line that is no UTF-8: save the file as 'CSV UTF-8'"
+UNREADABLE_LINE = "line that is no row of the table"
 _DELIMITERS = ",\t;|"
 _GZIP = b"\x1f\x8b"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
@@ -27,10 +29,17 @@ class Delimited(NamedTuple):
     names: tuple[str, ...]
     rejects: str
 
-    def unreadable_lines(self) -> int:
-        """Count the lines that had more or fewer values than the head, or were no text, once the file was read."""
-        [(lines,)] = connection().table(self.rejects).aggregate("count(DISTINCT line)").fetchall()
-        return int(lines)
+    def unreadable_lines(self) -> dict[str, int]:
+        """Count the lines that were left out by reason, once the file was read.
+
+        They had more or fewer values than the head, or letters in another encoding. Of the latter it is said: those
+        are not lines at random, but those of every name with an accent.
+        """
+        lines = (
+            connection().table(self.rejects).aggregate("line, bool_or(error_type = 'INVALID ENCODING') AS odd", "line")
+        )
+        [(odd, others)] = lines.aggregate("count(*) FILTER (odd), count(*) FILTER (NOT odd)").fetchall()
+        return {why: int(n) for why, n in ((NO_UTF8, odd), (UNREADABLE_LINE, others)) if n}
 
     def forget(self) -> None:
         """Drop what was written down: lines that could not be read may hold anything."""

@@ -14,7 +14,6 @@ from verify_analytics.model.frames import Frame, opened
 if TYPE_CHECKING:
     import pandas as pd
 
-UNREADABLE_LINE = "line that is no row of the table"
 COLUMNS = ("what", "reason", "callbacks", "attempts", "sessions")
 # A sentence with more names than this is not read.
 _MOST_NAMES = 8
@@ -87,7 +86,7 @@ def _counts(frame: Frame) -> dict[int, Count]:
 def unread(mapping: Mapped) -> dict[str, Count]:
     """Count the rows that reading left out, by reason; of attempts and sessions those of which nothing is kept."""
     lost = mapping.rows.filter("_why IS NOT NULL")
-    found = {UNREADABLE_LINE: Count(mapping.lines)} if mapping.lines else {}
+    found = {why: Count(lines) for why, lines in mapping.lines.items()}
     rows = {str(why): int(n) for why, n in lost.aggregate("_why, count(*)", "_why").order("_why").fetchall()}
     names = {column.name for column in mapping.shape}
     attempts = _lost_wholly(mapping, "session_id", "attempt_id") if "attempt_id" in names else {}
@@ -107,7 +106,7 @@ def _lost_wholly(mapping: Mapped, *keys: str) -> dict[str, int]:
 def _all_mapped(mapping: Mapped) -> Count:
     attempts = "count(DISTINCT (session_id, attempt_id)) FILTER (session_id IS NOT NULL AND attempt_id IS NOT NULL)"
     [row] = mapping.rows.aggregate(f"count(*), {attempts}, count(DISTINCT session_id)").fetchall()
-    return Count(int(row[0]) + mapping.lines, int(row[1]), int(row[2]))
+    return Count(int(row[0]) + sum(mapping.lines.values()), int(row[1]), int(row[2]))
 
 
 def sentence(what: str, mapping: Mapped | None, counts: dict[int, Count] | None, exclude: Exclusions | None) -> str:

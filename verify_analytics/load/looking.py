@@ -31,7 +31,10 @@ def flags(read: Reading) -> dict[str, str]:
     if name == RECIPIENT:
         return {f"_bad_{name}": f"{raw} IS NOT NULL AND NOT regexp_full_match({bare(raw)}, '[0-9]+')"}
     if read.column.kind == "text":
-        return {f"_number_{name}": _number(name, raw)} if read.is_text else {}
+        made = {f"_number_{name}": _number(name, raw)} if read.is_text else {}
+        if read.is_text and name == "error_code":
+            made[f"_guessed_{name}"] = f"coalesce(regexp_full_match({raw}, '[0-9]+[.]0*'), false)"
+        return made
     made = {f"_bad_{name}": f"{raw} IS NOT NULL AND {value} IS NULL"}
     if read.naive:
         made[f"_naive_{name}"] = read.naive
@@ -94,13 +97,20 @@ def _refuse(read: Reading, seen: dict[str, Any], column: str, *, has_zone: bool)
             f"{column} has no time zone in {naive} of {rows} rows, and noon is another moment in every country; "
             'say timezone="UTC", or where the clock hung, such as timezone="Europe/Berlin"'
         )
+    if guessed := seen.get(f"_guessed_{name}"):
+        raise SchemaError(
+            f"{column} holds numbers with a point ({guessed} of {rows} rows): 451.0 is no code, and 0.0 may have been "
+            "0 or 000. Something read codes as numbers before this; export them as texts, or leave the column out"
+        )
     if read.column.kind != "text" and seen[f"_bad_{name}"] and not seen[f"read {name}"]:
         odd = seen.get(f"_odd_{name}")
         like = f" (their form: {_form(odd)!r})" if odd else ""
-        raise SchemaError(
-            f"{column} holds nothing that can be read{like}; a moment is written as 2026-10-29T00:00:00Z or as an "
-            "epoch, a whole number in digits"
+        written = (
+            "a moment is written as 2026-10-29T00:00:00Z or as an epoch, a whole number in digits"
+            if read.column.kind == "moment"
+            else "a whole number from 0 up is wanted"
         )
+        raise SchemaError(f"{column} holds nothing that can be read{like}; {written}")
 
 
 def _form(value: str) -> str:

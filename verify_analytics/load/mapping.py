@@ -35,7 +35,7 @@ class Mapped(NamedTuple):
     rows: duckdb.DuckDBPyRelation
     asked: Asked
     shape: tuple[Column, ...]
-    lines: int
+    lines: dict[str, int]
     values: dict[str, int]
     back: Callable[[duckdb.DuckDBPyRelation], Any]
 
@@ -105,10 +105,12 @@ def mapped(
         try:
             look(rows, readings, found, what=opened.what, has_zone=zone is not None)
             _unique(rows, shape, opened.what)
+            lines = opened.unreadable_lines()
+            _some(rows, lines, opened.what)
         except SchemaError:
             forget(rows)
             raise
-        return Mapped(rows, found, shape, opened.unreadable_lines(), _unread_values(rows, readings), opened.back)
+        return Mapped(rows, found, shape, lines, _unread_values(rows, readings), opened.back)
 
 
 def _quoted(name: str) -> str:
@@ -208,6 +210,12 @@ def _unique(rows: duckdb.DuckDBPyRelation, shape: tuple[Column, ...], what: str)
             f"{what}: {count} rows have only {distinct} different arrival_id; it names one arrival each. "
             "Leave it out of columns=, and it is made of when a row was received and what it says"
         )
+
+
+def _some(rows: duckdb.DuckDBPyRelation, lines: dict[str, int], what: str) -> None:
+    """Refuse a file of which no line can be read: an empty answer would look like no traffic."""
+    if lines and not rows.project("1").limit(1).fetchall():
+        raise SchemaError(f"{what}: no line can be read: {'; '.join(f'{n:,} times {why}' for why, n in lines.items())}")
 
 
 def _unread_values(rows: duckdb.DuckDBPyRelation, readings: list[Reading]) -> dict[str, int]:

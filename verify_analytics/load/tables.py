@@ -40,7 +40,7 @@ class Table(NamedTuple):
     back
         Brings a relation into the engine that the table is of.
     unreadable_lines
-        Counts the lines that were left out, after reading.
+        Counts the lines that were left out by reason, after reading.
     close
         Lets go of what reading needed.
     """
@@ -49,7 +49,7 @@ class Table(NamedTuple):
     names: tuple[str, ...]
     read: Callable[[tuple[str, ...]], Opened]
     back: Callable[[duckdb.DuckDBPyRelation], Any]
-    unreadable_lines: Callable[[], int] = int
+    unreadable_lines: Callable[[], dict[str, int]] = dict
     close: Callable[[], None] = int  # type: ignore[assignment]
 
 

@@ -11,7 +11,7 @@ from verify_analytics import stats
 from verify_analytics.errors import ArgumentError, DoubtfulWarning, near_name
 from verify_analytics.model.moments import SECOND_US, duration_us
 
-from .pairs import checked_frame, paired, pools_differ, side_of, slices
+from .pairs import DESCRIBES, checked_frame, paired, pools_differ, side_of, slices
 from .verdicts import NUMBER, SECONDS, SHARE, difference, surprise, told, verdicts
 
 ADJUST = {"holm": stats.holm, "benjamini_hochberg": stats.benjamini_hochberg}
@@ -50,7 +50,7 @@ def compare(
     first, second
         The two values of `between`; a period is named by its beginning.
     relevant
-        The smallest difference that would matter, of shares (0.1 is 10 points) and of means.
+        The smallest difference that would matter, of shares (0.1 is 10 points, and 1 or more is refused) and of means.
     relevant_time
         The same for times.
     adjust
@@ -142,6 +142,8 @@ def compare(
     else:
         sides, called = (checked_frame(frame), checked_frame(other)), _names(names)
     rows = paired(*sides, called)
+    if relevant >= 1 and (rows["unit"] == SHARE).any():
+        raise ArgumentError(f"relevant={relevant!r} is no difference of shares that could matter: 0.1 is 10 points")
     only = rows["only_in"] != ""
     if only.any():
         said = ", ".join(f"{(rows['only_in'] == name).sum()} in {name!r}" for name in called)
@@ -192,6 +194,9 @@ def _judged(
             verdicts(apart, low, high, adjusted, matters, by_p=adjust is not None), index=rows.index, dtype="str"
         ),
     )
-    sentences = [told(row, float(limit)) for row, limit in zip(made.to_dict("records"), matters, strict=True)]
+    # What all rows have in common needs not be said of each.
+    groups = [name for name in rows.columns[: rows.columns.get_loc("unit")] if name not in ("measure", "pooled")]
+    vary = [name for name in groups if name not in DESCRIBES and rows[name].nunique(dropna=False) > 1]
+    sentences = [told(row, float(limit), vary) for row, limit in zip(made.to_dict("records"), matters, strict=True)]
     made["sentence"] = pd.Series(sentences, index=made.index, dtype="str")
     return made[[*(name for name in rows.columns[: rows.columns.get_loc("unit")]), *FIGURES]]

@@ -25,6 +25,8 @@ Ints = NDArray[np.int64]
 
 # What every result must know travels as columns of what was counted.
 CONTEXT = ("as_of_us", "patience_seconds", "covered_until_us")
+# Of sessions: how many of their attempts a filter took away; no reading, so sessions may differ in it.
+MISSING = "attempts_missing"
 # The collector writes its pulse once a minute, for the minute that has passed: this much behind is not stale.
 PULSE_SLACK = pd.Timedelta("2min")
 
@@ -39,6 +41,7 @@ class Context(NamedTuple):
     patience_seconds: float
     window_seconds: float
     covered_until: pd.Timestamp
+    attempts_missing: float = 0.0
 
 
 class Counts:
@@ -154,7 +157,7 @@ def context_of(table: pd.DataFrame, names: Sequence[str]) -> Context:
     for name in names:
         low, high = table[f"{name}_min"].dropna(), table[f"{name}_max"].dropna()
         one[name] = high.max() if len(high) else None
-        if len(low) and low.min() != high.max():
+        if name != MISSING and len(low) and low.min() != high.max():
             raise ArgumentError(
                 f"the frame holds more than one {name.removesuffix('_us')} ({low.min()} to {high.max()}): "
                 "compute the metric on each reading by itself"
@@ -164,6 +167,7 @@ def context_of(table: pd.DataFrame, names: Sequence[str]) -> Context:
         patience_seconds=_number(one.get("patience_seconds")),
         window_seconds=_number(one.get("window_seconds")),
         covered_until=moment(one.get("covered_until_us")),
+        attempts_missing=float(one.get(MISSING) or 0),
     )
 
 
@@ -184,6 +188,18 @@ def warn_if_stale(context: Context, *, asked_by: str, stacklevel: int = 3) -> No
         warnings.warn(
             f"{asked_by}: as_of is {context.as_of:%Y-%m-%d %H:%M} UTC, but the collector is known to have listened "
             f"only until {context.covered_until:%Y-%m-%d %H:%M} UTC; later ones are missing and may look like failure",
+            DoubtfulWarning,
+            stacklevel=stacklevel,
+        )
+
+
+def warn_if_cut(context: Context, *, asked_by: str, stacklevel: int = 3) -> None:
+    """Warn where sessions were made of some of their attempts only: they seem to have had no others."""
+    if context.attempts_missing > 0:
+        warnings.warn(
+            f"{asked_by}: sessions are here that were made without all their attempts. A filter on attempts cuts "
+            "sessions apart, and who was verified with a second attempt seems to have been with the first: give "
+            "model.sessions all attempts, and filter its sessions",
             DoubtfulWarning,
             stacklevel=stacklevel,
         )

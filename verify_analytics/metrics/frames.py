@@ -172,7 +172,7 @@ def with_shrinkage(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     texts = [name for name in names if not is_time(name)]
     others = (frame[texts] == OTHERS).any(axis="columns") if texts else pd.Series(False, index=frame.index)
     made = frame.assign(
-        small=(frame["n"] < SMALL) & frame["rate"].notna(),
+        small=frame["n"] < SMALL,
         shrunk=np.nan,
         shrunk_low=np.nan,
         shrunk_high=np.nan,

@@ -17,9 +17,9 @@ NEEDED = ("measure", "n", "low", "high", "interval")
 # What says more of a code, and does not tell rows apart.
 DESCRIBES = ("name", "meaning", "category", "retryable")
 # Two values of these are the same cases seen twice, and no two groups.
-NO_GROUPS = ("measure", "source", "code", *DESCRIBES)
+NO_GROUPS = ("measure", "source", "code", "after_seconds", *DESCRIBES)
 # Figures mean something else under another of these.
-SAME = ("patience_seconds", "window_seconds", "horizon_seconds")
+SAME = ("patience_seconds", "window_seconds", "horizon_seconds", "within_seconds")
 # A curve is many rows of one measure; what was not observable is no figure.
 SKIPPED = ("curve", "not_observable")
 # Shares of one whole among several rows, told apart by these: a row that is not there is 0 of that whole.
@@ -63,10 +63,12 @@ def checked_frame(frame: pd.DataFrame) -> pd.DataFrame:
 def keys_of(frame: pd.DataFrame) -> list[str]:
     """Name the columns that tell rows apart: those up to the measure, but what merely describes a code.
 
-    And `pooled`, because a local hour that is not known and the whole both have a missing hour.
+    And how long one has waited already; and `pooled`, because a local hour that is not known and the whole both have a
+    missing hour.
     """
     upto = [str(name) for name in frame.columns[: list(frame.columns).index("measure") + 1]]
-    return [*(name for name in upto if name not in DESCRIBES), *(["pooled"] if "pooled" in frame.columns else [])]
+    beside = [name for name in ("after_seconds", "pooled") if name in frame.columns]
+    return [*(name for name in upto if name not in DESCRIBES), *beside]
 
 
 def slices(frame: pd.DataFrame, between: str, first: Any, second: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -77,7 +79,7 @@ def slices(frame: pd.DataFrame, between: str, first: Any, second: Any) -> tuple[
     ArgumentError
         For a column that makes no groups, or a value that it does not hold.
     """
-    groups = [name for name in keys_of(frame) if name not in NO_GROUPS]
+    groups = [name for name in keys_of(frame) if name not in (*NO_GROUPS, "pooled")]
     if between not in groups:
         why = (
             "holds the same cases seen twice, and no two groups" if between in NO_GROUPS else "does not split the frame"
@@ -86,7 +88,20 @@ def slices(frame: pd.DataFrame, between: str, first: Any, second: Any) -> tuple[
     first_rows, second_rows = (_rows_of(frame, between, value) for value in (first, second))
     if (first_rows & second_rows).any():
         raise ArgumentError(f"first={first!r} and second={second!r} are the same: name two values of {between}")
-    return tuple(frame[rows].drop(columns=between).reset_index(drop=True) for rows in (first_rows, second_rows))  # type: ignore[return-value]
+    left = [name for name in groups if name != between]
+    one, two = (
+        _repooled(frame[rows].drop(columns=between).reset_index(drop=True), left) for rows in (first_rows, second_rows)
+    )
+    return one, two
+
+
+def _repooled(side: pd.DataFrame, groups: list[str]) -> pd.DataFrame:
+    """Say which rows pool others of the groups that are left: the one compared may itself be ``"others"``."""
+    if "pooled" not in side:
+        return side
+    texts = [name for name in groups if isinstance(side[name].dtype, pd.StringDtype)]
+    others = (side[texts] == OTHERS).any(axis="columns") if texts else pd.Series(False, index=side.index)
+    return side.assign(pooled=side["pooled"].where((side["pooled"] != OTHERS) | others, "").astype("str"))
 
 
 def _rows_of(frame: pd.DataFrame, between: str, value: Any) -> pd.Series:

@@ -66,7 +66,7 @@ def retries(
         for `delivery_rate`. The measures:
 
         ``attempts_per_session``
-            `mean` attempts per session, `count` / `n`, with the interval of a mean (``"student"``).
+            `mean` attempts per session, `count` / `n`, with the interval of a mean (``"t"``).
         ``reaches_attempt_2`` to ``reaches_attempt_5``
             Sessions that made a k-th attempt / all. As far as anybody got.
         ``gap_to_attempt_2_p50``, ``gap_to_attempt_2_p90``, …

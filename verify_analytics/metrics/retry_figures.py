@@ -184,7 +184,7 @@ class Figures:
         count, mean, low, high = np.array(found, dtype=float).reshape(-1, 4).T
         figures = {"mean": mean, "low": low, "high": high}
         sessions_seen = self.counts.total(self.seen)
-        return self.bare("attempts_per_session", count.astype(np.int64), sessions_seen, "student", figures)
+        return self.bare("attempts_per_session", count.astype(np.int64), sessions_seen, "t", figures)
 
     def gap(self, k: int) -> Iterator[Part]:
         """Make the quantiles of the time from attempt k - 1 to k."""

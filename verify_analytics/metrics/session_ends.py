@@ -12,7 +12,7 @@ from verify_analytics.model.frames import Frame
 from verify_analytics.model.moments import SECOND_US
 
 from .by import columns_of
-from .counting import CONTEXT, warn_if_stale
+from .counting import CONTEXT, MISSING, warn_if_cut, warn_if_stale
 from .engine import opened
 from .sources import columns_of_source
 from .tally import cluster_columns
@@ -21,8 +21,8 @@ from .watching import SEEN, Watched, watched, with_ticks
 # A callback's retries may bring it 7 minutes late, so the last minutes before `as_of` are not whole yet.
 LATE_SECONDS = {"app": 0, "callback": 8 * 60}
 
-NEEDED = ("unobserved", "started_us", "lowest_sequence", "ended_us", "window_seconds", "mature", *CONTEXT)
-CONTEXT_WITH_WINDOW = (*CONTEXT, "window_seconds")
+NEEDED = (MISSING, "unobserved", "started_us", "lowest_sequence", "ended_us", "window_seconds", "mature", *CONTEXT)
+CONTEXT_OF_SESSIONS = (*CONTEXT, "window_seconds", MISSING)
 
 
 class Told(NamedTuple):
@@ -48,7 +48,7 @@ def ends_by_source(frame: Frame, sources: Sequence[str]) -> dict[str, Frame]:
 
 def told_by(frame: Frame, source: str, names: Sequence[str], *, cluster: str, top: int | None) -> Told:
     """Count what one source told of the sessions of each group; `frame` as `ends_by_source` has it."""
-    context = CONTEXT_WITH_WINDOW
+    context = CONTEXT_OF_SESSIONS
     return Told(source, watched(frame, names, unit="session", cluster=cluster, context=context, top=top))
 
 
@@ -87,6 +87,7 @@ def with_ends(frame: Frame, source: str) -> Frame:
 def warn_of_sessions(told: Sequence[Told], *, asked_by: str) -> None:
     """Say what a reader should doubt; pointed at the line that asked for the metric."""
     warn_if_stale(told[0].found.counts.context, asked_by=asked_by, stacklevel=4)
+    warn_if_cut(told[0].found.counts.context, asked_by=asked_by, stacklevel=4)
     classes = [(each, found.counts.table["_class"]) for each, found in told]
     if not any((kind == SEEN).any() for _, kind in classes):
         named = " and ".join(repr(each) for each, _ in told)

@@ -89,8 +89,8 @@ def time_to_verify(
     Warns
     -----
     DoubtfulWarning
-        Where nothing is observable, where sessions ended before they started, and where `as_of` is later than the
-        collector is known to have listened.
+        Where nothing is observable, where sessions ended before they started, where sessions were made of attempts from
+        which a filter had taken some, and where `as_of` is later than the collector is known to have listened.
 
     Notes
     -----

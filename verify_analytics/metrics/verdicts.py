@@ -1,10 +1,11 @@
 """What may be said of a difference: its interval from two intervals, how surprising it is, a verdict, a sentence."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from verify_analytics import stats
@@ -88,11 +89,12 @@ def verdicts(apart: Floats, low: Floats, high: Floats, p: Floats, relevant: Floa
     return made
 
 
-def told(row: Mapping[Any, Any], relevant: float) -> str:
-    """Say one comparison in plain words."""
+def told(row: Mapping[Any, Any], relevant: float, groups: Sequence[str] = ()) -> str:
+    """Say one comparison in plain words, and of which of the groups it is."""
     unit, verdict = row["unit"], row["verdict"]
+    parts = [f"{name} {_named(row[name])}" for name in groups if _is_there(row[name])]
     sides = ", ".join(f"{_value(row[f'value_{side}'], unit)} in {row[side]}" for side in ("first", "second"))
-    begun = f"{row['measure']}: {sides}"
+    begun = f"{row['measure']}{' (' + ', '.join(parts) + ')' if parts else ''}: {sides}"
     if np.isnan(row["difference"]):
         return f"{begun}: too little data to compare."
     low, high = (_apart(row[name], unit, signed=True) for name in ("low", "high"))
@@ -102,6 +104,14 @@ def told(row: Mapping[Any, Any], relevant: float) -> str:
     if verdict == NO_EVIDENCE:
         return f"{begun}: no evidence of a difference, and one of more than {_apart(relevant, unit)} is excluded."
     return f"{begun}: too little data to tell; {span}."
+
+
+def _is_there(value: object) -> bool:
+    return bool(pd.notna(value)) and value != ""  # type: ignore[call-overload]
+
+
+def _named(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else f"{value}"
 
 
 def _value(value: float, unit: str) -> str:

@@ -11,7 +11,7 @@ from verify_analytics import stats
 from verify_analytics.model.frames import Frame
 
 from .by import SESSION_BY, By, checked_by, columns_of, key
-from .counting import Ints, warn_if_stale
+from .counting import MISSING, Ints, warn_if_cut, warn_if_stale
 from .engine import collected, opened
 from .frames import in_long_form, split_and_total, tally_rows, with_context
 from .judged import (
@@ -104,8 +104,8 @@ def verification_rate(
     Warns
     -----
     DoubtfulWarning
-        Where no session can be watched from any source asked, and where `as_of` is later than the collector is known
-        to have listened.
+        Where no session can be watched from any source asked, where sessions were made of attempts from which a filter
+        had taken some, and where `as_of` is later than the collector is known to have listened.
 
     Notes
     -----
@@ -129,7 +129,7 @@ def verification_rate(
     names = checked_by(by, SESSION_BY, grain="sessions", top=top)
     sources = checked_sources(source)
     said = [column for each in sources for column in columns_of_source(each)]
-    columns = dict.fromkeys([*NEEDED, *said, *columns_of(names), *cluster_columns(checked_cluster(cluster))])
+    columns = dict.fromkeys([*NEEDED, MISSING, *said, *columns_of(names), *cluster_columns(checked_cluster(cluster))])
     frame = opened(sessions, list(columns), asked_by=asked_by, made_by="model.sessions")
     counted: list[tuple[str, Tally]] = []
 
@@ -142,6 +142,7 @@ def verification_rate(
     made = split_and_total(measured, names, totals=totals)
     asked = counted[: len(sources)]
     warn_if_stale(asked[0][1].context, asked_by=asked_by)
+    warn_if_cut(asked[0][1].context, asked_by=asked_by)
     warn_if_blind(asked, SEEN, asked_by=asked_by)
     return made
 
@@ -155,7 +156,7 @@ def _counted(frame: Frame, split: Sequence[str], source: str, cluster: str, top:
         CATEGORIES,
         started="started_us",
         cluster=cluster,
-        context=CONTEXT_WITH_WINDOW,
+        context=(*CONTEXT_WITH_WINDOW, MISSING),
         top=top,
     )
 

@@ -165,7 +165,7 @@ SESSIONS = (
     *_columns("text", "recipient_key country number_block"),
     *_columns("integer", "started_us", nullable=False),
     *_columns("text", "first_channel"),
-    *_columns("integer", "last_started_us attempts attempts_before_verified", nullable=False),
+    *_columns("integer", "last_started_us attempts attempts_missing attempts_before_verified", nullable=False),
     *_columns("integer", "lowest_sequence highest_sequence"),
     *_columns("flag", "complete", nullable=False),
     *_columns("integer", "verified_app_us verified_callback_us verified_us expired_us ended_us"),

@@ -13,9 +13,29 @@ import narwhals as nw
 from narwhals.typing import IntoFrame
 
 from verify_analytics.errors import ArgumentError
+from verify_analytics.model.columns import (
+    ATTEMPTS,
+    CALLBACKS,
+    PULSE,
+    SESSIONS,
+    STATES,
+    VERIFICATIONS,
+    with_microseconds,
+)
 
 Frame: TypeAlias = nw.LazyFrame[Any]
 """Eager frames have the same methods, so one name stands for both."""
+
+WHOLE = {
+    *(name for name in STATES if name.endswith("_us")),
+    *(
+        column.name
+        for shape in (with_microseconds((*CALLBACKS, *VERIFICATIONS, *PULSE)), ATTEMPTS, SESSIONS)
+        for column in shape
+        if column.kind == "integer"
+    ),
+}
+"""Columns of integers, in any frame of the model."""
 
 ONE = "_one"
 """A column that is 1 everywhere: joining on it puts one row's facts beside every row."""
@@ -37,11 +57,21 @@ def opened(native: IntoFrame) -> Frame:
         ) from None
     if not frame.implementation.is_pandas():
         return frame  # type: ignore[no-any-return]
-    # What an analyst made of a frame from load: rows filtered (shifting over the labels that remain fails), or its
-    # integers turned into pandas' own (whose missing values fail in the same place).
+    # What an analyst made of a frame from load: rows filtered (shifting over the labels that remain fails), its
+    # integers turned into pandas' own (whose missing values fail in the same place), or brought over from DuckDB with
+    # .df(), whose integers have no place for what is missing and become numbers with a point.
     plain = nw.to_native(nw.maybe_reset_index(frame))
-    masked = [name for name, dtype in plain.dtypes.items() if str(dtype) == "Int64"]
+    masked = [name for name in plain.columns if _wants_gaps(plain[name], name)]
     return nw.from_native(plain.astype(dict.fromkeys(masked, "int64[pyarrow]")) if masked else plain)  # type: ignore[no-any-return]
+
+
+def _wants_gaps(values: Any, name: str) -> bool:
+    """Say whether a pandas column holds integers of a type that cannot be worked with where some are missing."""
+    kind = str(values.dtype)
+    if name in WHOLE and kind == "float64":
+        there = values.dropna()
+        return bool((there == there.round()).all())
+    return kind == "Int64" or (name in WHOLE and kind == "int64")
 
 
 def names(frame: Frame) -> list[str]:

@@ -60,7 +60,8 @@ def sessions(attempts: IntoFrameT, *, window: str | timedelta = DEFAULT_WINDOW) 
         expiry or the last attempt before verification plus window, whichever is earlier, null if it lies after
         ``as_of``. ``observable_…``: that source was reporting; the session started between its first and last report,
         and from there to the last attempt plus window lay no long silence of it (`silences`). ``unobserved``: in the
-        same time the collector was not always up. One row per session_id.
+        same time the collector was not always up. ``attempts_missing``: attempts that were there when
+        `model.attempts` read them and are not here, because a filter took them. One row per session_id.
 
     Raises
     ------
@@ -116,12 +117,14 @@ def _grouped(masked: Frame) -> Frame:
             nw.col("_fallback_started").min().alias("fallback_started_us"),
             nw.col("_attempt_observed").min(),
             nw.col("observed_until_us").min().alias("_any_observed"),
+            nw.col("attempts_in_session").max().alias("_in_session"),
             nw.col("requested_at_shared").max(),
             nw.col("has_app_source").max(),
             nw.col("coverage_known").max(),
         )
         # DuckDB sums integers to 128 bits, which leave it as decimals.
         .with_columns(nw.col("attempts").cast(nw.Int64), nw.col("attempts_before_verified").cast(nw.Int64))
+        .with_columns(attempts_missing=nw.col("_in_session") - nw.col("attempts"))
     )
 
 

@@ -130,7 +130,8 @@ def curve_of_counts(at_risk: Floats, events: Floats, competing: Floats) -> Steps
     second_power = np.cumsum(2 * rise * np.concatenate(([0.0], first_power))[:-1] + rise**2 * ends_before)
     together = np.cumsum(rise * _before(of_both))
     variance = np.maximum(second_power + np.cumsum(of_rise) - 2 * together, 0.0)
-    return Steps(np.cumsum(rise), waiting, variance)
+    # Rounding may lift the sum of all a hair above all.
+    return Steps(np.minimum(np.cumsum(rise), 1.0), waiting, variance)
 
 
 def _before(values: Floats) -> Floats:

@@ -53,8 +53,17 @@ def test_lines_that_are_no_rows_are_counted(tmp_path: Path, rows_of: Any) -> Non
 
 def test_bytes_that_are_no_text_are_no_row(tmp_path: Path, rows_of: Any) -> None:
     file = written(tmp_path / "a.csv", "\n".join(LINES).encode() + b"\ns4,2026-09-01T12:03Z,\xe9\n")
-    with pytest.warns(LeftOutNotice, match="left out 1 rows"):
+    with pytest.warns(LeftOutNotice, match=r"left out 1 rows \(line that is no UTF-8: save the file as 'CSV UTF-8'\)"):
         assert len(rows_of(load.callbacks(file, columns=COLUMNS))) == 3
+    told = load.left_out(file, columns=COLUMNS).set_index("what")["callbacks"]
+    assert told.to_dict() == {"left out": 1, "kept": 3, "all": 4}
+
+
+def test_a_file_of_which_no_line_can_be_read_is_refused(tmp_path: Path) -> None:
+    """In another encoding, with an accent in each line: empty, it would look like no traffic."""
+    data = b"id,t,code\n" + b"s1,2026-09-01T12:03Z,\xe9\n" * 2 + b"s2\n"
+    with pytest.raises(SchemaError, match=r"no line can be read: 2 times line that is no UTF-8: save .*; 1 times line"):
+        load.callbacks(written(tmp_path / "a.csv", data), columns=COLUMNS)
 
 
 def test_a_file_of_a_head_alone_gives_no_rows(tmp_path: Path, rows_of: Any) -> None:

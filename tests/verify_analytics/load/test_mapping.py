@@ -188,6 +188,21 @@ def test_a_column_that_cannot_be_meant_is_refused_on_every_engine(
         load.callbacks(engine.make(given), columns=OURS)
 
 
+def test_codes_that_were_taken_for_numbers_before_are_refused(engine: Any, tmp_path: Path) -> None:
+    """What a program wrote that had guessed: 452.0 is in no catalogue, and would never count as a fraud rule."""
+    rows = [(*row, code) for row, code in zip(ROWS, ["452.0", None, "0.0", "30.", "000"], strict=True)]
+    columns, head = {**OURS, "error_code": "code"}, (*HEAD, "code")
+    for given in (engine.make(table(rows, head)), csv(tmp_path / "guessed.csv", rows, head)):
+        with pytest.raises(SchemaError, match=r"column 'code', .* numbers with a point \(3 of 5 rows\)"):
+            load.callbacks(given, columns=columns)
+
+
+def test_of_a_column_of_numbers_nothing_is_said_on_moments(quick: Any) -> None:
+    made = table().append_column("n", pa.array(["one"] * 5))
+    with pytest.raises(SchemaError, match=r"form: 'xxx'.; a whole number from 0 up is wanted$"):
+        load.callbacks(quick.make(made), columns={**OURS, "attempt_sequence": "n"})
+
+
 def test_one_row_without_a_zone_is_enough_to_ask(quick: Any) -> None:
     odd = [*ROWS, ("s4", "2026-09-01 12:00", "a4", "sms", "sent")]
     with pytest.raises(SchemaError, match="no time zone in 1 of 6 rows"):

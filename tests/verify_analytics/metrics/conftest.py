@@ -84,6 +84,7 @@ SESSION_DEFAULTS: dict[str, Any] = {
     "first_channel": "sms",
     "last_started_us": START_US,
     "attempts": 1,
+    "attempts_missing": 0,
     "attempts_before_verified": 1,
     "lowest_sequence": 1,
     "highest_sequence": 1,

@@ -355,6 +355,33 @@ def test_others_that_pool_other_groups_are_doubted() -> None:
     assert any("their 'others' are not alike" in str(warning.message) for warning in caught)
 
 
+def test_the_others_may_be_set_beside_a_group_of_their_own_split() -> None:
+    made = rates((9, 10), (8, 10), channel=["sms", "others"]).assign(measure="confirmed", pooled=["", "others"])
+    found = one(metrics.compare(made, between="channel", first="sms", second="others"))
+    assert found["difference"] == pytest.approx(0.1)
+    assert found["only_in"] == ""
+
+
+def test_a_sentence_says_of_which_group_it_is_where_there_are_several() -> None:
+    made = rates((9, 10), (8, 10), (5, 10), (6, 10), channel=["sms", "voice"] * 2).assign(measure="confirmed")
+    made.insert(1, "country", ["US", "US", "IN", "IN"])
+    found = metrics.compare(made, between="channel", first="sms", second="voice")
+    begun = found["sentence"].str.partition(" in sms")[0].tolist()
+    assert begun == ["confirmed (country US): 90.0 %", "confirmed (country IN): 50.0 %"]
+    alone = metrics.compare(made.head(2), between="channel", first="sms", second="voice")
+    assert one(alone)["sentence"].startswith("confirmed: 90.0 % in sms")
+
+
+def test_those_who_still_wait_are_compared_after_the_same_wait(sessions_of: Build) -> None:
+    quick = metrics.when_to_switch(sessions_of([{"verified_app_us": None}]), source="app", after=[5, 10])
+    found = metrics.compare(quick, quick)
+    assert found["after_seconds"].tolist() == [5, 10]
+    assert found["sentence"].str.startswith("verified_next (after_seconds ").all()
+    other = metrics.when_to_switch(sessions_of([{"verified_app_us": None}]), source="app", after=[5, 10], within="1min")
+    with pytest.raises(ArgumentError, match="different within_seconds, 30 and 60"):
+        metrics.compare(quick, other)
+
+
 SPLIT = rates((9, 10), (8, 10), channel=["sms", "voice"]).assign(measure="confirmed")
 
 
@@ -380,6 +407,8 @@ SPLIT = rates((9, 10), (8, 10), channel=["sms", "voice"]).assign(measure="confir
         (SPLIT, {"between": "channel", "first": "sms", "second": "sms"}, "are the same"),
         (SPLIT, {"between": "channel", "first": "sms", "second": "all"}, "holds every group of channel"),
         (SPLIT, {"other": SPLIT, "relevant": 0}, "no difference that could matter"),
+        (SPLIT, {"other": SPLIT, "relevant": 10}, "no difference of shares that could matter: 0.1 is 10 points"),
+        (SPLIT, {"between": "after_seconds", "first": 5, "second": 10}, "same cases seen twice"),
         (SPLIT, {"other": SPLIT, "relevant_time": "soon"}, "relevant_time='soon'"),
         (SPLIT, {"other": SPLIT, "adjust": "bonferoni"}, "no way to account for many questions"),
         ([1], {"other": SPLIT}, "takes the frames that metrics give; got list"),

@@ -216,7 +216,7 @@ def test_the_frame_has_its_columns_in_order_and_in_their_types(attempts_of: Buil
         "pooled": "str",
     }
     assert found["source"].unique().tolist() == ["", "app", "callback"]
-    assert set(found["interval"]) == {"cluster_wilson", "student", "log_log"}
+    assert set(found["interval"]) == {"cluster_wilson", "t", "log_log"}
     assert set(found["window_seconds"]) == {600.0}
     assert (
         found[[name == "attempts_per_session" or name.startswith("gap") for name in found["measure"]]]["rate"]

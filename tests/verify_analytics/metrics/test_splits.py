@@ -282,3 +282,10 @@ def test_codes_lean_on_the_same_code_elsewhere_if_every_group_met_it(attempts_of
     expected = stats.beta_binomial_shrinkage([1, 2, 3], [2, 3, 5])
     assert share.loc[share["code"] == "a", "shrunk"].tolist() == pytest.approx(expected.rate.tolist())
     assert share.loc[share["code"] == "c", "shrunk"].isna().all()
+
+
+def test_means_and_gaps_of_few_are_marked_too(attempts_of: Build) -> None:
+    """They have no rate, and their intervals are no better for it."""
+    two = [{"session_id": "s1"}, {"session_id": "s1", "attempt_sequence": 2, "role": "resend"}]
+    found = metrics.retries(attempts_of(two)).set_index("measure")
+    assert found.loc[["attempts_per_session", "reaches_attempt_2"], "small"].all()

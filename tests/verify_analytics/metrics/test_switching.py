@@ -195,3 +195,11 @@ def test_totals_stand_below_the_split(sessions_of: Build) -> None:
     alone = metrics.when_to_switch(sessions_of(rows), **options)
     last = found.iloc[[-1]].drop(columns=["country", "pooled"]).reset_index(drop=True)
     pd.testing.assert_frame_equal(last, alone.drop(columns="pooled"))
+
+
+def test_a_group_in_which_all_verify_has_an_answer(sessions_of: Build) -> None:
+    """The share of those still waiting was a hair above one, and the size of a trial refused the whole frame."""
+    everybody = [app(at) for at, times in ((6, 5), (7, 4), (8, 6)) for _ in range(times)]
+    found = metrics.when_to_switch(sessions_of(everybody), source="app", after=[5]).iloc[0]
+    assert (found["count"], found["n"], found["rate"]) == (15, 15, 1.0)
+    assert found["per_arm"] > 0

@@ -1,5 +1,6 @@
 """Folding is a join: order, repetition and splitting cannot change a state or an attempt, on any engine."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -256,3 +257,21 @@ def test_frames_of_two_engines_are_not_joined_in_silence(quick: Any, callback: A
         model.attempts(callbacks, as_of=after(60), verifications=other)
     with pytest.raises(ArgumentError, match="further states"):
         model.merge(model.fold(callbacks), model.fold(callbacks.lazy()))
+
+
+@pytest.mark.filterwarnings("ignore:The inplace keyword")  # DuckDB's own
+def test_what_duckdb_hands_over_to_pandas_is_read_like_itself(root: Path, rows_of: Any) -> None:
+    """`.df()` makes numbers with a point of integers with gaps: the first thing many an analyst does."""
+    from verify_analytics import load
+
+    where = root / "data" / "sample" / "callbacks.parquet"
+    given = (load.callbacks(where), load.verifications(where), load.pulse(where))
+    read = [
+        rows_of(model.sessions(model.attempts(one, as_of="2026-10-29T00:00Z", verifications=two, pulse=three)))
+        for one, two, three in (given, [each.df() for each in given if each is not None])
+    ]
+    told = [
+        sorted((row["session_id"], row["outcome"], row["attempts"], row["started_us"]) for row in rows) for rows in read
+    ]
+    assert told[0] == told[1]
+    assert len(told[0]) == 423

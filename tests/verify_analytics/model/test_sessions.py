@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import narwhals as nw
 import pytest
 
 from verify_analytics import model
@@ -232,3 +233,12 @@ def test_a_doubtful_requested_time_is_told_of_the_session_too(callback: Any, ses
     rows = [attempt(callback, 1, 0), attempt(callback, 2, 0)]
     assert sessions_of(rows)["s1"]["requested_at_shared"]
     assert not sessions_of(rows[:1])["s1"]["requested_at_shared"]
+
+
+def test_attempts_that_a_filter_took_are_missing(engine: Any, callback: Any, after: Any, rows_of: Any) -> None:
+    callbacks = [attempt(callback, 1, 0), attempt(callback, 2, 30)]
+    attempts = model.attempts(engine.callbacks(callbacks), as_of=after(3600))
+    first = nw.from_native(attempts).filter(nw.col("role") == "first_choice").to_native()
+    for given, missing in ((attempts, 0), (first, 1)):
+        [row] = rows_of(model.sessions(given))
+        assert (row["attempts"], row["attempts_missing"]) == (2 - missing, missing)

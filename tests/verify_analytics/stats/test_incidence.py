@@ -180,3 +180,9 @@ def test_a_quantile_asked_in_percent_and_a_horizon_of_nothing_are_refused() -> N
         stats.incidence_quantiles(curve, 50)
     with pytest.raises(ArgumentError, match="horizon"):
         stats.restricted_mean(curve, horizon=0)
+
+
+def test_rounding_lifts_no_curve_above_all() -> None:
+    """Summed in binary, 5/15, 4/15 and 6/15 are a hair more than one."""
+    curve = stats.cumulative_incidence([1, 2, 3], [1, 1, 1], weights=[5, 4, 6])
+    assert curve.incidence[-1] == 1.0
