@@ -25,6 +25,7 @@ Ints = NDArray[np.int64]
 
 # What every result must know travels as columns of what was counted.
 CONTEXT = ("as_of_us", "patience_seconds", "covered_until_us")
+CONTEXT_OF_SESSIONS = (*CONTEXT, "window_seconds")
 # The collector writes its pulse once a minute, for the minute that has passed: this much behind is not stale.
 PULSE_SLACK = pd.Timedelta("2min")
 

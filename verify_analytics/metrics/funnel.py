@@ -9,9 +9,10 @@ import pandas as pd
 from narwhals.typing import IntoFrame
 
 from .by import SESSION_BY, By, checked_by
-from .counting import warn_if_stale
+from .counting import CONTEXT_OF_SESSIONS, warn_if_stale
 from .frames import in_long_form, split_and_total, tally_rows, with_context
-from .judged import CONTEXT_WITH_WINDOW, LEFT_OUT, NOT_OBSERVABLE, of_source, warn_if_blind
+from .judged import NOT_OBSERVABLE, of_source, warn_if_blind
+from .outcomes import LEFT_OUT
 from .session_receipts import (
     ACCOUNT,
     DELIVERED,
@@ -149,7 +150,7 @@ def funnel(
                 CATEGORIES,
                 started="started_us",
                 cluster=unit,
-                context=CONTEXT_WITH_WINDOW,
+                context=CONTEXT_OF_SESSIONS,
                 top=top if split else None,
             )
             found.append((each, one))

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from verify_analytics import stats
 
 from .by import SESSION_BY, By, checked_by
-from .counting import warn_if_stale
+from .counting import CONTEXT_OF_SESSIONS, warn_if_stale
 from .frames import in_long_form, split_and_total, tally_rows, with_context
-from .judged import CONTEXT_WITH_WINDOW, LEFT_OUT, NOT_OBSERVABLE, of_source, warn_if_blind
+from .judged import NOT_OBSERVABLE, of_source, warn_if_blind
+from .outcomes import LEFT_OUT
 from .session_receipts import DELIVERED, NO_RECEIPT, PLACES, SILENT, judged, sessions_with_receipts
 from .sources import checked_sources
 from .tally import Tally, checked_cluster, tally
@@ -128,7 +129,7 @@ def receipt_trust(
                 CATEGORIES,
                 started="started_us",
                 cluster=unit,
-                context=CONTEXT_WITH_WINDOW,
+                context=CONTEXT_OF_SESSIONS,
                 top=top if split else None,
             )
             found.append((each, one))

@@ -11,19 +11,11 @@ from verify_analytics import stats
 from verify_analytics.model.frames import Frame
 
 from .by import SESSION_BY, By, checked_by, columns_of, key
-from .counting import Ints, warn_if_stale
+from .counting import CONTEXT_OF_SESSIONS, Ints, warn_if_stale
 from .engine import collected, opened
 from .frames import in_long_form, split_and_total, tally_rows, with_context
-from .judged import (
-    CONTEXT_WITH_WINDOW,
-    LEFT_OUT,
-    NEEDED,
-    NOT_OBSERVABLE,
-    columns_of_source,
-    of_source,
-    warn_if_blind,
-    with_end,
-)
+from .judged import CLOCK_FAULTS, NEEDED, NOT_OBSERVABLE, columns_of_source, of_source, warn_if_blind, with_end
+from .outcomes import LEFT_OUT
 from .sources import checked_sources
 from .tally import CATEGORY, Tally, checked_cluster, cluster_columns, tally
 
@@ -38,7 +30,7 @@ CATEGORIES = (*LEFT_OUT, NOT_OBSERVABLE, *SEEN)
 
 COLUMNS = (
     *("source", "measure", "count", "n", "rate", "mean", "low", "high", "interval", "design_effect"),
-    *("immature", "unobserved", "unknown", "not_observable", "clock_faults"),
+    *(*LEFT_OUT, NOT_OBSERVABLE, CLOCK_FAULTS),
 )
 
 
@@ -154,7 +146,7 @@ def _counted(frame: Frame, split: Sequence[str], source: str, cluster: str, top:
         CATEGORIES,
         started="started_us",
         cluster=cluster,
-        context=CONTEXT_WITH_WINDOW,
+        context=CONTEXT_OF_SESSIONS,
         top=top,
     )
 
