@@ -14,7 +14,7 @@ from .counting import CONTEXT_OF_SESSIONS
 from .engine import collected
 from .outcomes import IMMATURE, LEFT_OUT, UNKNOWN, UNOBSERVED
 from .sources import warn_not_observable
-from .tally import Tally
+from .tally import Tally, tally
 
 # A unit of which something is said; why of another nothing is, beside what `outcomes` names.
 SEEN, NOT_OBSERVABLE, CLOCK_FAULTS = "seen", "not_observable", "clock_faults"
@@ -86,6 +86,28 @@ def _attempts_made() -> nw.Expr:
     most = nw.when(second > seen).then(second).otherwise(seen)
     by_number = nw.when(highest > most).then(highest).otherwise(most)
     return nw.when(nw.col("attempts") <= seen).then(by_number).otherwise(most).cast(nw.Int64)
+
+
+def tally_sessions(
+    sessions: Frame,
+    by: Sequence[str],
+    category: nw.Expr,
+    categories: Sequence[str],
+    *,
+    cluster: str,
+    top: int | None,
+) -> Tally:
+    """Do as `tally`, from the start of each session; `top` is of the split, and of nothing where there is none."""
+    return tally(
+        sessions,
+        by,
+        category,
+        categories,
+        started="started_us",
+        cluster=cluster,
+        context=CONTEXT_OF_SESSIONS,
+        top=top if by else None,
+    )
 
 
 def of_source(part: pd.DataFrame, found: Tally, source: str, seen: Iterable[str]) -> pd.DataFrame:
