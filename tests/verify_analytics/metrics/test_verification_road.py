@@ -12,6 +12,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
+from tests.verify_analytics.conftest import kept
 from verify_analytics import load, metrics, model, simulate
 
 END = datetime(2026, 10, 29, tzinfo=UTC)
@@ -41,7 +42,7 @@ def attempts(request: pytest.FixtureRequest, history: simulate.History) -> Any:
         verifications=load.verifications(into(frames["verifications"])),
         pulse=load.pulse(into(frames["pulse"])),
     )
-    return load.keep(found) if request.param == "duckdb" else found
+    return kept(found)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +59,7 @@ def reading(history: simulate.History) -> Any:
 
 @pytest.fixture(scope="module")
 def sessions(attempts: Any) -> Any:
-    return model.sessions(attempts)
+    return kept(model.sessions(attempts))
 
 
 @pytest.fixture(scope="module")

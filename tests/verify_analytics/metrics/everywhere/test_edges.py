@@ -128,8 +128,13 @@ def histories(make: Make) -> dict[str, tuple[list[Row], list[Row] | None]]:
 
 NAMES = [*histories(lambda at, status=None, **more: {"received_at": at, "arrival_id": "", "requested_at": 0, **more})]
 EVERYTHING = "everything at once"
-# Those in which a figure without a split is not just what its totals say.
-FEW = ("nothing", "one row", "a null in every column")
+# A metric's first options split nothing, its last do; which of them tells more of a history.
+WHOLE, SPLIT = 0, -1
+TOLD_BY_SPLITS = {
+    *("no attempt named", "unknown words", "conflicting facts", "a null in every column"),
+    *("across midnight and the end of a month", "clocks that change"),
+}
+BY_DEFAULT = {(EVERYTHING, "pandas-numpy"), (EVERYTHING, "duckdb"), ("nothing", "pandas")}
 
 
 @pytest.fixture(scope="module")
@@ -152,12 +157,12 @@ def told(given_of: Callable[..., Any]) -> Callable[[str, str], Any]:
 
 
 @pytest.fixture(scope="module")
-def expected(told: Callable[[str, str], Any], registry: Mapping[str, Any]) -> Callable[[str, str], pd.DataFrame]:
-    """Ask a metric, by its name, of a history in Polars; once."""
+def expected(told: Callable[[str, str], Any], registry: Mapping[str, Any]) -> Callable[..., pd.DataFrame]:
+    """Ask a metric, by its name, of a history in Polars, with its last and richest options if not others; once."""
 
     @cache
-    def give(metric: str, name: str) -> pd.DataFrame:
-        return asked(registry[metric], told(name, "polars"), registry[metric].options[-1])
+    def give(metric: str, name: str, option: int = -1) -> pd.DataFrame:
+        return asked(registry[metric], told(name, "polars"), registry[metric].options[option])
 
     return give
 
@@ -221,46 +226,32 @@ def attempts_in(given: Any) -> int:
     return int(nw.from_native(given.attempts).lazy().filter(nw.col("is_attempt")).collect("pyarrow").shape[0])
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("name", "option"),
+    [
+        pytest.param(name, option, marks=[pytest.mark.full] * ((option == SPLIT) != (name in TOLD_BY_SPLITS)))
+        for name in NAMES
+        for option in (WHOLE, SPLIT)
+    ],
+)
 def test_figures_keep_their_promises_whatever_happened(
-    name: str, registry: Any, told: Callable[..., Any], expected: Callable[..., pd.DataFrame]
+    name: str, option: int, registry: Any, told: Callable[..., Any], expected: Callable[..., pd.DataFrame]
 ) -> None:
     """On Polars, the quickest; that others give the same is told below."""
     given = told(name, "polars")
     for metric in registry:
-        check(registry[metric], expected(metric, name), given)
-
-
-@pytest.mark.parametrize(
-    "name", [*FEW, *(pytest.param(name, marks=pytest.mark.full) for name in NAMES if name not in FEW)]
-)
-def test_figures_that_are_not_split_keep_them_too(name: str, registry: Any, told: Callable[..., Any]) -> None:
-    given = told(name, "polars")
-    for metric in registry.values():
-        for options in metric.options[:-1]:
-            check(metric, asked(metric, given, options), given)
+        check(registry[metric], expected(metric, name, option), given)
 
 
 @pytest.mark.parametrize(
     ("name", "engine"),
-    [*((EVERYTHING, engine) for engine in ENGINES[1:]), ("nothing", "pandas"), ("nothing", "duckdb")],
+    [
+        pytest.param(name, engine, marks=[] if (name, engine) in BY_DEFAULT else [pytest.mark.full])
+        for name in [*NAMES, EVERYTHING]
+        for engine in ENGINES[1:]
+    ],
 )
-def test_everything_at_once_and_nothing_are_the_same_everywhere(
-    name: str, engine: str, registry: Any, told: Callable[..., Any], expected: Callable[..., pd.DataFrame]
-) -> None:
-    same(name, engine, registry, told, expected)
-
-
-@pytest.mark.full
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("engine", ENGINES[1:])
 def test_every_history_is_the_same_everywhere(
-    name: str, engine: str, registry: Any, told: Callable[..., Any], expected: Callable[..., pd.DataFrame]
-) -> None:
-    same(name, engine, registry, told, expected)
-
-
-def same(
     name: str, engine: str, registry: Any, told: Callable[..., Any], expected: Callable[..., pd.DataFrame]
 ) -> None:
     given = told(name, engine)
