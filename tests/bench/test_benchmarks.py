@@ -24,15 +24,24 @@ RUNS = {
     "size": ("--callbacks", "40", "--starts", "1", "--connections", "4"),
     "postgres": (*TINY, "--connections", "4"),
     "stages": TINY,
+    "coverage": ("--histories", "4", "--truth", "2000", "--worlds", "quiet", "small", "--processes", "1"),
     "incidence": ("--sessions", "500", "--few", "60", "--rounds", "1"),
+    "speed": ("--sessions", "500", "--rounds", "1"),
 }
 SAID = {
     "append": ["nothing stored", "collector", "from the guide, gunicorn", r"[\d.]+× its throughput"],
     "slow_disk": ["a commit per request", "collector", r"collector: [\d.]+ times the throughput"],
     "size": [r"SQLite: first answer [\d.]+ s after the start", r"\n +40 +[\d.]+ +[\d.]+ +[\d,]+\n"],
     "postgres": ["1 collector ", "2 collectors ", r"160 callbacks sent, 160 rows stored"],
+    "coverage": [
+        r"quiet: Every callback",
+        r"\nconfirmed +0\.\d{4} +0\.\d{4} .* [\d.]+ %",
+        r"4 histories of 20 to 50 sessions",
+        r"[\d.]+ minutes",
+    ],
     "stages": ["ledger and SQLite", "waitress and its threads", "the whole"],
     "incidence": [r"ours, grouped by weights, all +500 +\d+ +[\d.]+ +0\.\d+", r"rows take [\d.]+ times as long"],
+    "speed": [r"500 sessions, time to verify", r"\npandas, .* +[\d.]+ +[\d.]+ +\d+%", r"\nDuckDB, "],
 }
 
 

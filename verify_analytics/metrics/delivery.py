@@ -88,8 +88,9 @@ def delivery_rate(
 
     Notes
     -----
-    The unit is the attempt. Attempts of one session are alike: the interval is widened by the design effect, by how
-    much less they tell than as many sessions would. A plain Wilson interval is marked and somewhat too narrow.
+    The unit is the attempt. Attempts come in sessions, and whoever does not get the code asks again: sessions with many
+    attempts are those that fail, so a sample of attempts tells less than as many sessions would. The interval is
+    widened by that design effect. A plain Wilson interval is marked and somewhat too narrow.
     Channels must not be compared bare: most calls follow a message that failed, so they meet the harder phones. Use
     ``by=["channel", "role"]``. Delivered is what the network claims, not what a person read.
 

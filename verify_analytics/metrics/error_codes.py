@@ -11,7 +11,6 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 from narwhals.typing import IntoFrame
-from numpy.typing import NDArray
 
 from verify_analytics import stats
 
@@ -119,7 +118,8 @@ def error_codes(
 
     Notes
     -----
-    Only mature attempts count. Where several callbacks of an attempt named different codes, the model keeps the
+    Only mature attempts count. A code that did not occur in a group has no row there: a mean over the groups that have
+    one is too high. Where several callbacks of an attempt named different codes, the model keeps the
     smallest of the winning state: a rule for ties, not a ranking of causes. A code is what the carrier chose to say.
     `category` and `retryable` are this project's reading of the provider's advice. Attempts of one session are alike,
     and the intervals are widened by the design effect.
@@ -161,33 +161,44 @@ def _finish(found: Tally, within: Within) -> pd.DataFrame:
     parts = []
     for number, (measure, below) in enumerate(MEASURES.items()):
         whole = found.clusters((), below)
+        spread, products = (codes[name].to_numpy(dtype=float) for name in (f"_spread_{number}", f"_products_{number}"))
         clusters = stats.Clusters(
-            count.astype(float), whole.trials[place], whole.clusters[place], whole.squares[place], codes[number]
+            successes=count.astype(float),
+            trials=whole.trials[place],
+            clusters=whole.clusters[place],
+            squares=whole.squares[place],
+            spread=spread,
+            successes_squared=codes["_squared"].to_numpy(dtype=float),
+            products=products,
         )
         parts.append(rate_rows(groups, measure, count, found.total(below)[place], clusters=clusters))
     return put_together(parts, beside, found.context)
 
 
-def _codes(within: Within, found: Tally) -> tuple[pd.DataFrame, list[NDArray[np.float64]]]:
+def _codes(within: Within, found: Tally) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Count each channel and code within its group, the most frequent first, with what the code means.
 
-    The second thing is, for each measure, the sum of squared counts over sizes of clusters.
+    The second frame has, row by row, what an interval needs of the clusters: the sum of squared counts, and for each
+    measure the sums of squared counts over sizes and of counts times sizes.
     """
-    table = pd.DataFrame({"_place": within.place, "_count": within.units * within.rows})
+    units, rows = within.units, within.rows
+    table = pd.DataFrame({"_place": within.place, "_count": units * rows, "_squared": units * units * rows})
     for name, column, nothing in (("channel", "channel", NOT_KNOWN), ("code", "_code", NONE_GIVEN)):
         values = within.table[column]
         table[name] = values.astype("str").where(values.notna(), nothing)
     for number, sizes in enumerate(within.sizes):
-        table[f"_spread_{number}"] = within.units * within.units / np.where(sizes > 0, sizes, 1) * within.rows
-    spreads = [f"_spread_{number}" for number in range(len(within.sizes))]
+        table[f"_spread_{number}"] = units * units / np.where(sizes > 0, sizes, 1) * rows
+        table[f"_products_{number}"] = units * sizes * rows
     keys = ["_place", "channel", "code"]
-    made = _with_zeros(table.groupby(keys, as_index=False)[["_count", *spreads]].sum(), keys, found)
+    sums = [name for name in table.columns if name not in keys]
+    made = _with_zeros(table.groupby(keys, as_index=False)[sums].sum(), keys, found)
     made = made.sort_values(["_place", "_count", "channel", "code"], ascending=[True, False, True, True])
     made = made.reset_index(drop=True)
     meanings = [explain(channel, code) for channel, code in zip(made["channel"], made["code"], strict=True)]
     for name in Meaning._fields:
         made[name] = pd.Series([getattr(meaning, name) for meaning in meanings], index=made.index, dtype="str")
-    return made.drop(columns=spreads), [made[name].to_numpy(dtype=float) for name in spreads]
+    of_clusters = [name for name in sums if name != "_count"]
+    return made.drop(columns=of_clusters), made[of_clusters]
 
 
 def _with_zeros(made: pd.DataFrame, keys: list[str], found: Tally) -> pd.DataFrame:

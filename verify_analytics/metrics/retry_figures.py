@@ -153,13 +153,15 @@ class Figures:
     def clusters(self, chosen: Mask, among: Mask) -> stats.Clusters:
         """Sum up the clusters of each group: sessions that are alone by their numbers, the others by whose they are."""
         alone = self.unit < 0
-        count, n = self.counts.total(chosen & alone), self.counts.total(among & alone)
+        count, n = (self.counts.total(mask & alone).astype(float) for mask in (chosen, among))
         in_count, in_n = (
             np.bincount(self.unit[mask & ~alone], self.counts.rows[mask & ~alone], len(self.units))
             for mask in (chosen, among)
         )
         several = stats.clusters_of(in_count, in_n, group=self.units, groups=len(self.groups))
-        return stats.Clusters(*(one + all_of for one, all_of in zip((count, n, n, n, count), several, strict=True)))
+        # Of a session that is alone every sum over sizes is its one trial, and over successes its one success or none.
+        single = stats.Clusters(count, n, clusters=n, squares=n, spread=count, successes_squared=count, products=count)
+        return stats.Clusters(*(one + other for one, other in zip(single, several, strict=True)))
 
     def bare(self, measure: str, count: Ints, n: Ints, kind: str, figures: Mapping[str, NDArray[Any]]) -> Part:
         """Make a measure that is no rate, with its own figures and a kind of interval."""

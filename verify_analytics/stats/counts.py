@@ -94,8 +94,9 @@ def mean_interval(values: ArrayLike, *, weights: ArrayLike | None = None, confid
 
     Notes
     -----
-    Good for means of counts from some 30 units on; below, a skewed count (most 1, a few 5) makes it cover less than
-    stated. Where all values are equal the interval is the single value: it says nothing of the rarer ones not seen.
+    A skewed count (most 1, a few 5) makes it cover less than stated: of simulated attempts per session it held the
+    truth in 93.3 % with 300 sessions, and in 87.5 % with 20 to 50 (``python3 run.py bench coverage``).
+    Where all values are equal the interval is the single value: it says nothing of the rarer ones not seen.
 
     References
     ----------

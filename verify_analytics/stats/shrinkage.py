@@ -79,6 +79,9 @@ def beta_binomial_shrinkage(count: ArrayLike, n: ArrayLike, *, confidence: float
     of 95 % held 75 to 85 % of the true rates of five simulated groups; these held 91 to 96 % of three to twenty groups,
     least where rates lie near 0 or 1, and are shorter than `wilson`'s. A bound near 0 or 1 of a group that has none, or
     all, can leave 8 % beyond it instead of 2.5 %, because a beta distribution stands in for a mixture of them.
+    In simulated histories of 300 sessions in 14 countries they held the true delivery rate in 94.0 % of the countries,
+    with an error of 0.052 (root of the mean square) where the bare rate has 0.086; in histories of 20 to 50 sessions in
+    98.3 %, with 0.099 for 0.179 (``python3 run.py bench coverage``).
     That is so over all groups. It is wrong for a group that is not one of a kind with the others: shrink countries
     among countries, not a test channel among real ones; one that is truly far out is drawn in too far.
     Shrunk rates are for ranking and for tables with small groups, not for adding up: they do not sum to the total.

@@ -41,6 +41,9 @@ def restricted_mean_interval(curve: CumulativeIncidence, *, horizon: float, conf
     Where all that happened happened at one time the variance is 0, which is no knowledge: the interval then allows as
     many other ends as Wilson's does for 0 of those at risk.
     Two groups can be compared only at one horizon.
+    The interval is symmetric, and the mean of few is not: of simulated waits of which one in seven lasts the whole
+    horizon it held the truth in 93.7 % with 300 sessions, and in 90.3 % with 20 to 50 (``python3 run.py bench
+    coverage``).
 
     References
     ----------
