@@ -201,7 +201,13 @@ class Asking(NamedTuple):
     cut: pd.DataFrame
 
 
-@pytest.fixture(scope="module", params=ASKED)
+# What these add is asked with the others' options, or in `everywhere`, in every run.
+SELDOM = ("recipients", "countries")
+
+
+@pytest.fixture(
+    scope="module", params=[pytest.param(name, marks=[pytest.mark.full] * (name in SELDOM)) for name in ASKED]
+)
 def asking(request: pytest.FixtureRequest, sessions_of: Build, attempts_of: Build) -> Asking:
     what, ask = ASKED[request.param]
     if what == "sessions":

@@ -229,11 +229,14 @@ def expected(reading: Any) -> list[pd.DataFrame]:
     return figures(reading, model.sessions(reading))
 
 
+# With other options and the sample, `everywhere` shows both in every run.
+@pytest.mark.full
 def test_every_engine_gives_the_same_figures(attempts: Any, sessions: Any, expected: list[pd.DataFrame]) -> None:
     for ours, theirs in zip(figures(attempts, sessions), expected, strict=True):
         pd.testing.assert_frame_equal(ours, theirs, rtol=0, atol=1e-9)
 
 
+@pytest.mark.full
 def test_a_filtered_frame_of_any_engine_gives_the_same_figures(attempts: Any, expected: list[pd.DataFrame]) -> None:
     """An analyst keeps the sessions of one country: its rows in the whole, and alone, are the same."""
     country = expected[1].loc[expected[1]["pooled"] == "", "country"].iloc[0]
