@@ -98,15 +98,19 @@ def compare(
     The interval is Newcombe's hybrid: ``difference - √((v₁ - l₁)² + (h₂ - v₂)²)`` to
     ``difference + √((h₁ - v₁)² + (v₂ - l₂)²)`` from either side's own interval (MOVER). So it takes over what those
     know of sessions that are alike, and serves shares of a curve, quantiles and means. An open bound is NaN. `p` is
-    the score test of two proportions, on counts divided by the design effect; of other figures it is read off the
-    interval. Test and interval may disagree by a hair at the edge.
+    the score test of two proportions, on counts divided by the design effect; of other figures, and of a share of a
+    curve in which some were still waiting (so that it is no count of n), it is read off the interval. Test and interval
+    may disagree by a hair at the edge.
 
     To be called "no evidence", an interval must be no wider than ``2 relevant``. A study large enough to find a true
     difference of `relevant` four times in five (`verify_analytics.stats.sample_size_two_proportions`) has one of about
     ``1.4 relevant``. With fewer data a difference may well be there and be missed, and that is said.
 
     Paired data are not for it: the same sessions in both sides, before and after, or two measures of one group. That
-    cannot be seen in the figures. Nor is it known why groups differ: see whether they do within countries.
+    cannot be seen in the figures. Two roles, or two channels, of attempts are such a case: a first message and its
+    fallback call belong to one session, and the call is there because the message failed. Compare channels within the
+    role ``first_choice``, where each session has one attempt. Nor is it known why groups differ: see whether they do
+    within countries.
     A share of codes that one side never had is 0 of that side's cases. Curves are not compared: compare the shares
     within so many seconds.
 

@@ -73,7 +73,8 @@ def funnel(
         or delivered). ``delivered``: at least one was delivered, by its receipt. ``verified``: within the window.
     ``loss``
         Not verified, and named by how far it got: ``not_handed_over_policy``, ``not_handed_over_account``,
-        ``not_handed_over_network`` (every attempt failed: for a fraud rule, for the account, or for any other reason),
+        ``not_handed_over_network`` (no attempt got further than to fail, for a fraud rule, for the account, or for any
+        other reason; of others nothing may have been said),
         ``silent`` (not even that was said), ``undelivered``, ``no_receipt`` (accepted, and nothing more was heard),
         ``delivered_not_verified``. With ``verified`` they add up to ``sessions``.
     ``verified``

@@ -13,7 +13,7 @@ from verify_analytics.model.frames import Frame, is_true
 from .counting import CONTEXT_OF_SESSIONS
 from .engine import collected
 from .outcomes import IMMATURE, LEFT_OUT, UNKNOWN, UNOBSERVED
-from .sources import warn_not_observable
+from .sources import warn_not_observable, watched_to_the_end
 from .tally import Tally, tally
 
 # A unit of which something is said; why of another nothing is, beside what `outcomes` names.
@@ -22,21 +22,16 @@ SEEN, NOT_OBSERVABLE, CLOCK_FAULTS = "seen", "not_observable", "clock_faults"
 NOTHING_TO_SEE = "not observable"
 
 NEEDED = (
-    *("session_id", "started_us", "ended_us", "mature", "unobserved", "lowest_sequence", "highest_sequence"),
-    *("attempts", "attempts_before_verified", "second_started_us", *CONTEXT_OF_SESSIONS),
+    *("session_id", "started_us", "last_started_us", "ended_us", "mature", "unobserved", "lowest_sequence"),
+    *("highest_sequence", "attempts", "attempts_before_verified", "second_started_us", *CONTEXT_OF_SESSIONS),
 )
-
-
-def columns_of_source(source: str) -> list[str]:
-    """Name the columns in which a frame of sessions holds what one source says."""
-    return [f"verified_{source}_us", f"observable_{source}"]
 
 
 def class_of(source: str = "") -> nw.Expr:
     """Say whether a session counts, and where a source is asked, whether it could see; age is asked first."""
     seen = nw.lit(SEEN)
     if source:
-        seen = nw.when(nw.col(f"observable_{source}")).then(seen).otherwise(nw.lit(NOT_OBSERVABLE))
+        seen = nw.when(watched_to_the_end(source)).then(seen).otherwise(nw.lit(NOT_OBSERVABLE))
     kind = nw.when(nw.col("attempts_before_verified") > 0).then(seen).otherwise(nw.lit(UNKNOWN))
     kind = nw.when(nw.col("unobserved")).then(nw.lit(UNOBSERVED)).otherwise(kind)
     return nw.when(nw.col("mature")).then(kind).otherwise(nw.lit(IMMATURE))

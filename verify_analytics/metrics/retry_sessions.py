@@ -7,6 +7,7 @@ import narwhals as nw
 from verify_analytics.model.frames import Frame, either
 
 from .judged import class_of, in_time
+from .sources import watched_to_the_end
 
 CLUSTER = "_cluster"
 # As far as attempts are told apart; further ones count as having reached this one.
@@ -111,4 +112,4 @@ def _reached() -> nw.Expr:
 def _end(source: str) -> nw.Expr:
     """Say what a source saw of a mature session: nothing, no verification in time, or one."""
     ends = nw.when(in_time(source)).then(nw.lit(VERIFIED)).otherwise(nw.lit(WAITED))
-    return nw.when(nw.col(f"observable_{source}")).then(ends).otherwise(nw.lit(BLIND))
+    return nw.when(watched_to_the_end(source)).then(ends).otherwise(nw.lit(BLIND))

@@ -16,7 +16,7 @@ from .counting import CONTEXT_OF_SESSIONS, warn_if_stale
 from .engine import opened
 from .judged import CLOCK_FAULTS, NOT_OBSERVABLE, SEEN
 from .outcomes import IMMATURE, UNKNOWN, UNOBSERVED
-from .sources import warn_not_observable
+from .sources import columns_of_source, warn_not_observable
 from .tally import cluster_columns
 from .watching import Watched, watched, with_ticks
 
@@ -37,9 +37,7 @@ def opened_sessions(
     sessions: IntoFrame, names: Sequence[str], sources: Sequence[str], *, asked_by: str, extra: Sequence[str] = ()
 ) -> Frame:
     """Take a frame of sessions, and make sure that what its sources told is there."""
-    of_source = [
-        f"{column}_{each}{unit}" for each in sources for column, unit in (("verified", "_us"), ("observable", ""))
-    ]
+    of_source = [column for each in sources for column in columns_of_source(each)]
     columns = dict.fromkeys([*NEEDED, *of_source, *columns_of(names), *extra])
     return opened(sessions, list(columns), asked_by=asked_by, made_by="model.sessions")
 
@@ -67,7 +65,10 @@ def with_ends(frame: Frame, source: str) -> Frame:
     same on every engine.
     """
     started, verified = nw.col("started_us"), nw.col(f"verified_{source}_us")
-    frame = frame.with_columns(_cut=nw.col("as_of_us") - LATE_SECONDS[source] * SECOND_US)
+    late = nw.col("as_of_us") - LATE_SECONDS[source] * SECOND_US
+    # After its last report a source says nothing of those who still wait.
+    last_report = nw.col(f"{source}_last_us")
+    frame = frame.with_columns(_cut=nw.when(last_report < late).then(last_report).otherwise(late))
     ended, cut = nw.col("ended_us"), nw.col("_cut")
     in_time = (verified <= cut) & (ended.is_null() | (verified <= ended))
     ended_otherwise = nw.when(ended <= cut).then(nw.lit(2)).otherwise(nw.lit(0))

@@ -96,11 +96,14 @@ def time_to_verify(
     -----
     Of the callbacks only the arrival is known, which a retry may delay by 7 minutes. So for ``callback`` only
     sessions that started more than 8 minutes before `as_of` enter, and are watched until then; for ``app`` the
-    application's own time counts and they are watched until `as_of`. Times are rounded up to hundredths of a second;
-    nobody is watched for longer than a day.
+    application's own time counts and they are watched until `as_of`. Of either source nobody is watched beyond its last
+    report. An application that reports late (from a queue, once a night) makes the last sessions look slow. Times are
+    rounded up to hundredths of a second; nobody is watched for longer than a day.
     The band holds at each time by itself, not for the whole curve at once. The design effect is that of the share
     verified in the end, of mature sessions, and is taken for the whole curve. Censoring is taken as telling nothing: a
     change of the last minutes (an outage now) breaks that.
+    Only a verified session can have a clock fault, so the curve ends too low by about their share, times the share not
+    verified; `verification_rate` counts them as verified.
     Not the time from message to typing, and not a delivery time.
 
     References

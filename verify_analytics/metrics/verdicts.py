@@ -45,13 +45,14 @@ def difference(one: Side, other: Side) -> tuple[Floats, Floats, Floats]:
 def surprise(one: Side, other: Side, apart: Floats, low: Floats, high: Floats) -> Floats:
     """Give p for no difference: the score test on effective counts, else read off the interval.
 
-    Off the interval: how many half-widths, of the half that points to 0, the difference is away from 0.
+    Counts are asked only where the value is their share. Off the interval: how many half-widths, of the half that
+    points to 0, the difference is away from 0.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         half = np.where(apart > 0, apart - low, high - apart)
         z = np.where(apart == 0, 0.0, np.abs(apart) / half * _Z)
     read_off = np.array([np.nan if np.isnan(each) else _two_tails(each) for each in z])
-    counted = ~np.isnan(one.successes) & ~np.isnan(other.successes)
+    counted = _is_of_counts(one) & _is_of_counts(other)
     one_effect, other_effect = (np.where(np.isnan(side.effect), 1.0, side.effect) for side in (one, other))
     tested = stats.two_proportions_p(
         np.where(counted, one.successes / one_effect, 0.0),
@@ -60,6 +61,14 @@ def surprise(one: Side, other: Side, apart: Floats, low: Floats, high: Floats) -
         np.where(counted, other.trials / other_effect, 0.0),
     )
     return np.where(counted, tested, read_off)
+
+
+def _is_of_counts(side: Side) -> NDArray[np.bool_]:
+    """Say where the value is the count's share; a share of a curve with some still waiting is more than that."""
+    near = np.abs(side.successes - side.value * side.trials) <= 1e-6 * (1 + side.trials)
+    # No cases at all: no value, and no surprise either.
+    nothing = (side.trials == 0) & ~np.isnan(side.successes)
+    return np.asarray(near | nothing, dtype=bool)
 
 
 def _two_tails(z: float) -> float:

@@ -17,14 +17,13 @@ from .judged import (
     CLOCK_FAULTS,
     NEEDED,
     NOT_OBSERVABLE,
-    columns_of_source,
     of_source,
     tally_sessions,
     warn_if_blind,
     with_end,
 )
 from .outcomes import LEFT_OUT
-from .sources import checked_sources
+from .sources import checked_sources, columns_of_source
 from .tally import CATEGORY, Tally, checked_cluster, cluster_columns
 
 # With which attempt: further ones are taken together.
@@ -89,7 +88,8 @@ def verification_rate(
         `interval` is ``"cluster_wilson"``, ``"wilson"`` (no design effect could be estimated), ``"t"`` of a mean, or
         ``"not observable"``: this source could see none of the group's sessions, and nothing is known of them.
         Left out: `immature`, too young; `unobserved`, waited while the collector was not listening; `unknown`, none
-        of the attempts it needed was seen; `not_observable`, the source was not reporting then. These and the `n` of
+        of the attempts it needed was seen; `not_observable`, the source was not reporting from its start to the window
+        after its last attempt. These and the `n` of
         ``verified`` add up to all sessions of the group. `clock_faults` are among that `n`: see Notes.
         One row per group, source and measure; without `by`, one group, also when there are no sessions.
 
@@ -116,7 +116,8 @@ def verification_rate(
     `clock_faults` says how many of `n` they are; `metrics.clock_faults` lists them.
     People who ask twice differ from those who ask once: a share by attempt says nothing about what a second attempt
     does. Sessions whose earlier attempts were not seen count as having come to the highest number seen.
-    The interval of a mean is good from some 30 sessions on, and a single point where nobody needed a second attempt.
+    The interval of a mean is good from some 30 sessions on; where all needed the same number there is none, and
+    `interval` is ``"none"``.
     Equal to ``verified_before_attempt_2`` of `retries` for ``first_attempt_conversion``, given the same attempts.
 
     References
@@ -205,7 +206,7 @@ def _mean_attempts(found: Tally, verified: Sequence[str]) -> pd.DataFrame:
         # Nobody is verified before a first attempt.
         low=np.maximum(low, 1.0),
         high=high,
-        interval="t",
+        interval=pd.Series(np.where(np.isnan(low) & (n > 0), "none", "t"), index=found.groups.index, dtype="str"),
         design_effect=np.nan,
         _group=range(groups),
     )

@@ -50,6 +50,31 @@ def test_of_plain_rates_it_is_newcombes_interval() -> None:
     assert found["p"].to_numpy() == pytest.approx(p, abs=1e-12, nan_ok=True)
 
 
+@pytest.mark.parametrize("adjust", [None, "holm"])
+def test_shares_of_curves_are_not_told_apart_by_how_many_are_still_waiting(adjust: str | None) -> None:
+    """Both reach 70 % within a minute; of the first, 600 of 1,000 sessions had been watched for 5 seconds only."""
+    frames = []
+    for seen, early in ((280, 600), (700, 0)):
+        curve = stats.cumulative_incidence([30, 5, 600], [1, 0, 2], weights=[seen, early, 1000 - seen - early])
+        share = stats.incidence_interval_at(curve, [60])
+        made = rates((seen, 1000)).assign(rate=share.value, low=share.low, high=share.high, seconds=60.0)
+        frames.append(made.assign(measure="within_60s", interval="cluster_log_log"))
+    found = one(metrics.compare(*frames, adjust=adjust))
+    assert (found["count_first"], found["count_second"]) == (280, 700)
+    assert (found["p"], found["verdict"]) == (pytest.approx(1, abs=1e-6), "no evidence of a difference")
+
+
+def test_two_sessions_alike_are_no_proof_against_two_others() -> None:
+    """One attempt in both, against two in both: two points, each without an interval."""
+    frames = []
+    for attempts in (1, 2):
+        mean, low, high = stats.mean_interval([attempts], weights=[2])
+        made = rates((2 * attempts, 2 * attempts)).assign(n=2, rate=np.nan, mean=mean, low=low, high=high)
+        frames.append(made.assign(measure="attempts_per_session", interval="student"))
+    found = one(metrics.compare(*frames))
+    assert (found["difference"], found["verdict"], found["interval"]) == (-1, "too little data", "none")
+
+
 def test_the_difference_agrees_with_newcombes_published_example() -> None:
     """Newcombe 1998, Stat Med 17:873-890, table II, column (a): 56/70 against 48/80, method 10."""
     found = one(metrics.compare(rates((56, 70)), rates((48, 80)), names=("before", "after")))

@@ -128,6 +128,16 @@ def test_sessions_still_open_count_for_as_long_as_they_were_watched(sessions_of:
     assert set(found["immature"]) == {0}
 
 
+def test_nobody_is_watched_beyond_the_last_report_of_a_source(sessions_of: Build, engine: Build) -> None:
+    """The reporter stops 20 s after two sessions began, with the report of one: the other may verify untold."""
+    rows = [app(20), app(None)]
+    stopped = [{**row, "app_last_us": row["verified_app_us"] or rows[0]["verified_app_us"]} for row in rows]
+    found = metrics.time_to_verify(engine(sessions_of(stopped)), source="app")
+    assert (value(found, "within_10s", "n"), value(found, "within_10s", "censored")) == (2, 1)
+    assert value(found, "within_10s") == 0
+    assert math.isnan(value(found, "within_60s"))
+
+
 def test_what_nobody_was_watched_for_is_not_known(sessions_of: Build, engine: Build) -> None:
     young = AS_OF_US - 40 * SECOND
     rows = [

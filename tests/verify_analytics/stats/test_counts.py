@@ -57,6 +57,8 @@ def test_the_mean_and_its_interval_agree_with_scipy() -> None:
 
 def test_of_one_there_is_a_mean_and_no_interval_and_of_none_neither() -> None:
     value, low, high = stats.mean_interval([4])
+    assert all(math.isnan(bound) for bound in stats.mean_interval([0.1, 0.3], weights=[0, 7])[1:])
+    assert all(math.isnan(bound) for bound in stats.mean_interval([1, 1])[1:])
     assert value == 4
     assert math.isnan(low)
     assert math.isnan(high)
