@@ -77,6 +77,11 @@ ENGINES = {
 }
 
 
+# Cases that are many run on these by default; lazy Polars and Arrow's types in pandas join them in a full run.
+FEW = ("pandas", "polars", "duckdb")
+MOSTLY_FEW = [name if name in FEW else pytest.param(name, marks=pytest.mark.full) for name in ENGINES]
+
+
 @pytest.fixture(params=ENGINES)
 def engine(request: pytest.FixtureRequest) -> Engine:
     """Each engine in turn."""

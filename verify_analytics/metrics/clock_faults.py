@@ -8,6 +8,7 @@ from verify_analytics.model.moments import SECOND_US
 
 from .counting import moment
 from .engine import collected
+from .judged import CLOCK_FAULTS
 from .session_ends import opened_sessions, with_ends
 from .sources import checked_sources
 
@@ -39,7 +40,7 @@ def clock_faults(sessions: IntoFrame, *, source: str | None = None) -> pd.DataFr
     frame = opened_sessions(sessions, [], sources, asked_by="metrics.clock_faults", extra=("session_id",))
     parts = []
     for each in sources:
-        rows = with_ends(frame, each).filter(nw.col("_class") == "clock_faults")
+        rows = with_ends(frame, each).filter(nw.col("_class") == CLOCK_FAULTS)
         parts.append(collected(rows.select("session_id", "started_us", "_spent")).assign(source=each))
     listed = pd.concat(parts).sort_values(["_spent", "session_id", "source"], ignore_index=True)
     spent = listed["_spent"].astype("Int64")

@@ -27,6 +27,7 @@ Ints = NDArray[np.int64]
 CONTEXT = ("as_of_us", "patience_seconds", "covered_until_us")
 # Of sessions: how many of their attempts a filter took away; no reading, so sessions may differ in it.
 MISSING = "attempts_missing"
+CONTEXT_OF_SESSIONS = (*CONTEXT, "window_seconds")
 # The collector writes its pulse once a minute, for the minute that has passed: this much behind is not stale.
 PULSE_SLACK = pd.Timedelta("2min")
 
@@ -51,14 +52,8 @@ class Counts:
         self.context = context
         self.table = table
         self.rows: Ints = table["rows"].to_numpy(dtype=np.int64)
-        keys = finished(table, by)
-        # Without a split there is one group, and it is there even when nothing was counted.
-        self.groups = in_order(keys.drop_duplicates()).reset_index(drop=True) if by else pd.DataFrame(index=[0])
-        if by:
-            places = self.groups.reset_index(names="_place")
-            self.place: Ints = keys.merge(places, on=list(by), how="left")["_place"].to_numpy(dtype=np.int64)
-        else:
-            self.place = np.zeros(len(table), dtype=np.int64)
+        self.groups = groups_of(table, by)
+        self.place = places_in(self.groups, table, by)
 
     def total(self, chosen: pd.Series | NDArray[np.bool_] | None = None) -> Ints:
         """Count the rows of each group, all or those chosen (one truth value per row of `table`)."""
@@ -66,6 +61,24 @@ class Counts:
         found = np.zeros(len(self.groups), dtype=np.int64)
         np.add.at(found, self.place[mask], self.rows[mask])
         return found
+
+
+def groups_of(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """Give the groups of a table of counts, one row each, in reading order.
+
+    Without a split there is one group, and it is there even when nothing was counted.
+    """
+    if not by:
+        return pd.DataFrame(index=[0])
+    return in_order(finished(table, by).drop_duplicates()).reset_index(drop=True)
+
+
+def places_in(groups: pd.DataFrame, table: pd.DataFrame, by: Sequence[str]) -> Ints:
+    """Say into which of the groups each row of a table of counts falls."""
+    if not by:
+        return np.zeros(len(table), dtype=np.int64)
+    numbered = groups.reset_index(names="_place")
+    return finished(table, by).merge(numbered, on=list(by), how="left")["_place"].to_numpy(dtype=np.int64)
 
 
 def count_rows(

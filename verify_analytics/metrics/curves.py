@@ -13,6 +13,7 @@ from verify_analytics.model.moments import duration_us
 
 from .counting import Ints
 from .frames import with_context
+from .judged import NOT_OBSERVABLE
 from .watching import LONGEST_SECONDS, TICK_US, TICKS_PER_SECOND, Floats, Units, Watched
 
 SHARES_WITHIN = (10, 30, 60, 120)
@@ -114,7 +115,7 @@ def nothing_seen() -> pd.DataFrame:
     nobody = Units(np.empty(0), np.empty(0), np.empty(0, dtype=np.int64), np.nan)
     none = np.array([np.nan])
     bounds = stats.Estimate(none, none, none)
-    made = _rows(nobody, ["not_observable"], ticks=none, rate=none, bounds=bounds, unit="")
+    made = _rows(nobody, [NOT_OBSERVABLE], ticks=none, rate=none, bounds=bounds, unit="")
     return made.assign(at_risk=pd.array([0], dtype="Int64"))
 
 

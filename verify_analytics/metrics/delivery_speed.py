@@ -17,8 +17,10 @@ from .counting import CONTEXT, Counts, Ints, warn_if_stale
 from .curves import MEASURED, curve_rows, horizon_ticks, in_long_form, nothing_seen
 from .engine import opened
 from .frames import divided, split_and_total
+from .judged import CLOCK_FAULTS, NOT_OBSERVABLE, SEEN
+from .outcomes import IMMATURE, UNKNOWN, UNOBSERVED
 from .tally import checked_cluster, cluster_columns
-from .watching import BESIDE, SEEN, TICKS_PER_SECOND, Floats, Watched, left_beside, units_by_group, watched, with_ticks
+from .watching import BESIDE, TICKS_PER_SECOND, Floats, Watched, left_beside, units_by_group, watched, with_ticks
 
 NEEDED = ("is_attempt", "mature", "outcome", "started_us", "delivered_us", "settled_us", *CONTEXT)
 RECEIPT, ACCEPTED = "receipt", "accepted"
@@ -139,7 +141,7 @@ def time_to_deliver(
             DoubtfulWarning,
             stacklevel=2,
         )
-    faults = int(counted[0].rows[counted[0].table["_class"] == "clock_faults"].sum())
+    faults = int(counted[0].rows[counted[0].table["_class"] == CLOCK_FAULTS].sum())
     if faults:
         warnings.warn(
             f"{asked_by}: {faults} attempt{'s' * (faults > 1)} settled before the start: a clock is wrong. They are "
@@ -156,7 +158,7 @@ def _with_ends(frame: Frame) -> Frame:
     Nested choices, each written as a positive test, as for sessions.
     """
     started, settled, cut = nw.col("started_us"), nw.col("settled_us"), nw.col("as_of_us")
-    outcome = nw.col("outcome").fill_null("unknown")
+    outcome = nw.col("outcome").fill_null(UNKNOWN)
     otherwise = nw.when(settled.is_null()).then(nw.lit(0)).otherwise(nw.lit(2))
     event = nw.when(nw.col("delivered_us").is_null()).then(otherwise).otherwise(nw.lit(1)).cast(nw.Int64)
     took = nw.when(outcome.is_in(["accepted"])).then(nw.lit(ACCEPTED)).otherwise(nw.lit("none"))
@@ -167,9 +169,9 @@ def _with_ends(frame: Frame) -> Frame:
         _spent=nw.when(settled.is_null()).then(cut).otherwise(settled) - started,
     )
     # The last one asked is the first one that counts.
-    kind = nw.when(nw.col("_spent") < 0).then(nw.lit("clock_faults")).otherwise(nw.lit(SEEN))
-    kind = nw.when(started >= cut).then(nw.lit("immature")).otherwise(kind)
-    kind = nw.when(outcome.is_in(["unknown", "unobserved"])).then(outcome).otherwise(kind)
+    kind = nw.when(nw.col("_spent") < 0).then(nw.lit(CLOCK_FAULTS)).otherwise(nw.lit(SEEN))
+    kind = nw.when(started >= cut).then(nw.lit(IMMATURE)).otherwise(kind)
+    kind = nw.when(outcome.is_in([UNKNOWN, UNOBSERVED])).then(outcome).otherwise(kind)
     return frame.with_columns(_class=kind)
 
 
@@ -188,7 +190,7 @@ def _finish(found: Watched, trusted: Trusted, horizon: float, floor: float, spli
     ]
     beside = left_beside(found.counts)
     all_seen = found.counts.total(found.counts.table["_class"] == SEEN)
-    beside["not_observable"] = np.where(trusted.enough, 0, all_seen)
+    beside[NOT_OBSERVABLE] = np.where(trusted.enough, 0, all_seen)
     beside["censored"] = np.where(trusted.enough, beside["censored"], 0)
     made = in_long_form(parts, found, {**beside, "coverage": trusted.coverage, "coverage_n": trusted.n}, window=False)
     made = made.assign(horizon_seconds=horizon / TICKS_PER_SECOND, floor=float(floor))

@@ -13,21 +13,6 @@ from .counting import Context, Ints
 from .tally import Tally
 
 # After the split columns, and in this order; a metric may add columns of its own after the split.
-RATE_COLUMNS = (
-    "measure",
-    "count",
-    "n",
-    "rate",
-    "low",
-    "high",
-    "interval",
-    "design_effect",
-    "immature",
-    "unobserved",
-    "unknown",
-    "as_of",
-    "patience_seconds",
-)
 WILSON, CLUSTERED = "wilson", "cluster_wilson"
 # What stands at the end of every rate frame: a small group leaning on the others, and what was pooled.
 GROUP_COLUMNS = ("small", "shrunk", "shrunk_low", "shrunk_high", "pooled")

@@ -11,7 +11,8 @@ from narwhals.typing import IntoFrame
 from .by import SESSION_BY, By, checked_by
 from .counting import warn_if_stale
 from .frames import in_long_form, split_and_total, tally_rows, with_context
-from .judged import CONTEXT_WITH_WINDOW, LEFT_OUT, NOT_OBSERVABLE, of_source, warn_if_blind
+from .judged import NOT_OBSERVABLE, of_source, tally_sessions, warn_if_blind
+from .outcomes import LEFT_OUT
 from .session_receipts import (
     ACCOUNT,
     DELIVERED,
@@ -25,7 +26,7 @@ from .session_receipts import (
     sessions_with_receipts,
 )
 from .sources import checked_sources
-from .tally import Tally, checked_cluster, tally
+from .tally import Tally, checked_cluster
 
 # Where a session ended that was not verified, and where one that was: how far its attempts got, either way.
 LOST = {place: f"lost_{place}" for place in PLACES}
@@ -141,19 +142,10 @@ def funnel(
     counted: list[tuple[str, Tally]] = []
 
     def measured(split: list[str]) -> pd.DataFrame:
-        found = []
-        for each in ("", *sources):
-            one = tally(
-                judged(sessions, each),
-                split,
-                _category(),
-                CATEGORIES,
-                started="started_us",
-                cluster=unit,
-                context=CONTEXT_WITH_WINDOW,
-                top=top if split else None,
-            )
-            found.append((each, one))
+        found = [
+            (each, tally_sessions(judged(sessions, each), split, _category(), CATEGORIES, cluster=unit, top=top))
+            for each in ("", *sources)
+        ]
         counted.extend(found)
         made = in_long_form([part for each, one in found for part in _parts(one, each)])
         return with_context(made[[*split, *COLUMNS]], found[0][1].context, window=True)

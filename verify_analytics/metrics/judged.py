@@ -1,7 +1,4 @@
-"""Which sessions can be judged, and what one source saw of their end; for every metric that asks who was verified.
-
-The same rules as those of `retries`: a test holds the two against each other.
-"""
+"""Which sessions can be judged, and what one source saw of their end; for every metric that asks who was verified."""
 
 import warnings
 from collections.abc import Iterable, Sequence
@@ -13,32 +10,36 @@ import pandas as pd
 from verify_analytics.errors import ArgumentError, DoubtfulWarning
 from verify_analytics.model.frames import Frame, is_true
 
-from .counting import CONTEXT
+from .counting import CONTEXT_OF_SESSIONS, MISSING
 from .engine import collected
-from .retry_sessions import IMMATURE, SEEN, UNKNOWN, UNOBSERVED
-from .sources import watched_to_the_end
-from .tally import Tally
+from .outcomes import IMMATURE, LEFT_OUT, UNKNOWN, UNOBSERVED
+from .sources import warn_not_observable, watched_to_the_end
+from .tally import Tally, tally
 
-# Sessions of which nothing is said, in the order in which one asks: age first.
-LEFT_OUT = (IMMATURE, UNOBSERVED, UNKNOWN)
-NOT_OBSERVABLE = "not_observable"
+# A unit of which something is said; why of another nothing is, beside what `outcomes` names.
+SEEN, NOT_OBSERVABLE, CLOCK_FAULTS = "seen", "not_observable", "clock_faults"
 # What stands for an interval where there can be none: its source could not tell.
 NOTHING_TO_SEE = "not observable"
 
-CONTEXT_WITH_WINDOW = (*CONTEXT, "window_seconds")
 NEEDED = (
-    *(
-        "session_id",
-        "started_us",
-        "last_started_us",
-        "ended_us",
-        "mature",
-        "unobserved",
-        "lowest_sequence",
-        "highest_sequence",
-    ),
-    *("attempts", "attempts_before_verified", "second_started_us", *CONTEXT_WITH_WINDOW),
+    *("session_id", "started_us", "last_started_us", "ended_us", "mature", "unobserved", "lowest_sequence"),
+    *("highest_sequence", "attempts", "attempts_before_verified", "second_started_us", MISSING, *CONTEXT_OF_SESSIONS),
 )
+
+
+def class_of(source: str = "") -> nw.Expr:
+    """Say whether a session counts, and where a source is asked, whether it could see; age is asked first."""
+    seen = nw.lit(SEEN)
+    if source:
+        seen = nw.when(watched_to_the_end(source)).then(seen).otherwise(nw.lit(NOT_OBSERVABLE))
+    kind = nw.when(nw.col("attempts_before_verified") > 0).then(seen).otherwise(nw.lit(UNKNOWN))
+    kind = nw.when(nw.col("unobserved")).then(nw.lit(UNOBSERVED)).otherwise(kind)
+    return nw.when(nw.col("mature")).then(kind).otherwise(nw.lit(IMMATURE))
+
+
+def in_time(source: str) -> nw.Expr:
+    """Say whether a source reports a session verified before it ended otherwise; missing where it does not."""
+    return nw.col(f"verified_{source}_us") <= nw.col("ended_us")
 
 
 def with_end(sessions: Frame, source: str = "") -> Frame:
@@ -58,20 +59,13 @@ def with_end(sessions: Frame, source: str = "") -> Frame:
         before the start, which only a wrong clock can say), which are 0 or 1, and ``_attempt``, how many attempts were
         made before the verification.
     """
-    kind = nw.when(nw.col("attempts_before_verified") > 0).then(nw.lit(SEEN)).otherwise(nw.lit(UNKNOWN))
-    if source:
-        blind = nw.when(watched_to_the_end(source)).then(nw.lit(SEEN)).otherwise(nw.lit(NOT_OBSERVABLE))
-        kind = nw.when(nw.col("attempts_before_verified") > 0).then(blind).otherwise(nw.lit(UNKNOWN))
-    kind = nw.when(nw.col("unobserved")).then(nw.lit(UNOBSERVED)).otherwise(kind)
-    kind = nw.when(nw.col("mature")).then(kind).otherwise(nw.lit(IMMATURE))
-    made = sessions.with_columns(_class=kind, _attempt=_attempts_made())
+    made = sessions.with_columns(_class=class_of(source), _attempt=_attempts_made())
     if not source:
         return made.with_columns(_verified=nw.lit(0), _fault=nw.lit(0))
-    verified = nw.col(f"verified_{source}_us")
     # Where the first attempt was never seen the start is not known, and a verification before it is no wonder.
-    wrong = is_true(verified < nw.col("started_us")) & is_true(nw.col("lowest_sequence") == 1)
+    wrong = is_true(nw.col(f"verified_{source}_us") < nw.col("started_us")) & is_true(nw.col("lowest_sequence") == 1)
     return made.with_columns(
-        _verified=nw.when(verified <= nw.col("ended_us")).then(nw.lit(1)).otherwise(nw.lit(0)),
+        _verified=nw.when(in_time(source)).then(nw.lit(1)).otherwise(nw.lit(0)),
         _fault=nw.when(wrong).then(nw.lit(1)).otherwise(nw.lit(0)),
     )
 
@@ -87,6 +81,28 @@ def _attempts_made() -> nw.Expr:
     most = nw.when(second > seen).then(second).otherwise(seen)
     by_number = nw.when(highest > most).then(highest).otherwise(most)
     return nw.when(nw.col("attempts") <= seen).then(by_number).otherwise(most).cast(nw.Int64)
+
+
+def tally_sessions(
+    sessions: Frame,
+    by: Sequence[str],
+    category: nw.Expr,
+    categories: Sequence[str],
+    *,
+    cluster: str,
+    top: int | None,
+) -> Tally:
+    """Do as `tally`, from the start of each session; `top` is of the split, and of nothing where there is none."""
+    return tally(
+        sessions,
+        by,
+        category,
+        categories,
+        started="started_us",
+        cluster=cluster,
+        context=(*CONTEXT_OF_SESSIONS, MISSING),
+        top=top if by else None,
+    )
 
 
 def of_source(part: pd.DataFrame, found: Tally, source: str, seen: Iterable[str]) -> pd.DataFrame:
@@ -119,13 +135,7 @@ def warn_if_blind(found: Sequence[tuple[str, Tally]], seen: Iterable[str], *, as
     if sum(tally.total(judged).sum() for _, tally in found):
         return
     if sum(tally.total([NOT_OBSERVABLE]).sum() for _, tally in found):
-        named = " and ".join(repr(each) for each, _ in found)
-        warnings.warn(
-            f"{asked_by}: not observable: no session can be watched from {named}. Was the application's report of its "
-            "verifications given to model.attempts (verifications=), and do callbacks say 'verified'?",
-            DoubtfulWarning,
-            stacklevel=3,
-        )
+        warn_not_observable([each for each, _ in found], asked_by=asked_by)
 
 
 def check_whole(attempts: Frame, *, asked_by: str) -> None:
@@ -164,15 +174,25 @@ def check_whole(attempts: Frame, *, asked_by: str) -> None:
         _mixed=nw.when(nw.col("_as_of_last_us") > nw.col("_as_of_first_us")).then(nw.lit(1)).otherwise(nw.lit(0)),
     )
     counted = collected(flagged.select("_missing", "_mixed").group_by("_missing", "_mixed").agg(nw.len().alias("rows")))
-    if (counted["_mixed"] == 1).any():
+    refuse_if_mixed(bool((counted["_mixed"] == 1).any()))
+    missing = int(counted.loc[counted["_missing"] == 1, "rows"].sum())
+    warn_if_cut_apart(missing, int(counted["rows"].sum()), asked_by=asked_by, stacklevel=5)
+
+
+def refuse_if_mixed(mixed: bool) -> None:
+    """Refuse attempts of one session that were seen from several moments."""
+    if mixed:
         raise ArgumentError(
             "the frame holds more than one as_of for the same sessions: compute the metric on each reading by itself"
         )
-    missing = int(counted.loc[counted["_missing"] == 1, "rows"].sum())
+
+
+def warn_if_cut_apart(missing: int, sessions: int, *, asked_by: str, stacklevel: int) -> None:
+    """Doubt sessions that come without attempts that the model had seen."""
     if missing:
         warnings.warn(
-            f"{asked_by}: {missing} of {int(counted['rows'].sum())} sessions are here without all their attempts. A "
-            "filter on attempts cuts sessions apart: give all attempts, and choose sessions with by=",
+            f"{asked_by}: {missing} of {sessions} sessions are here without all their attempts. A filter on attempts "
+            "cuts sessions apart: give all attempts, and choose sessions with by=",
             DoubtfulWarning,
-            stacklevel=4,
+            stacklevel=stacklevel,
         )

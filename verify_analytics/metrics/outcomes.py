@@ -1,4 +1,4 @@
-"""Which outcomes of an attempt count, and what is counted beside them; shared by every metric of attempts."""
+"""Which outcomes of an attempt count, and what is counted beside them; the words are those of sessions, too."""
 
 from typing import Any
 
@@ -12,16 +12,16 @@ KNOWN = ("delivered", "undelivered", "failed", "accepted", "silent")
 # The provider said that it did not arrive, and may have said why.
 UNSUCCESSFUL = ("failed", "undelivered")
 # What is in no rate. Age comes first: an attempt that is too young counts as immature, whatever else it is.
-LEFT_OUT = ("immature", "unobserved", "unknown")
+LEFT_OUT = IMMATURE, UNOBSERVED, UNKNOWN = ("immature", "unobserved", "unknown")
 CATEGORIES = (*LEFT_OUT, *KNOWN)
 
 
 def category() -> nw.Expr:
     """Put each attempt into one of `CATEGORIES`; what is left over is unknown, so that they add up to all attempts."""
-    outcome = nw.col("outcome").fill_null("unknown")
-    chain: Any = nw.when(~nw.col("mature")).then(nw.lit("immature"))
-    chain = chain.when(outcome.is_in([*KNOWN, "unobserved"])).then(outcome)
-    made: nw.Expr = chain.otherwise(nw.lit("unknown"))
+    outcome = nw.col("outcome").fill_null(UNKNOWN)
+    chain: Any = nw.when(~nw.col("mature")).then(nw.lit(IMMATURE))
+    chain = chain.when(outcome.is_in([*KNOWN, UNOBSERVED])).then(outcome)
+    made: nw.Expr = chain.otherwise(nw.lit(UNKNOWN))
     return made
 
 

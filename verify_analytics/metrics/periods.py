@@ -88,16 +88,16 @@ def number_of(name: str, at: nw.Expr) -> nw.Expr:
 def with_months(frame: Frame, *, started: str) -> Frame:
     """Add the months since year 0 as the column `MONTHS`.
 
-    The frame is asked once for its span of time, and each moment compared with the beginnings of its months: the
-    arithmetic of the calendar, as one formula, names the days so often that DuckDB takes a minute to read it.
+    The frame is asked once for the days it has, and each moment compared with the beginnings of their months: the
+    arithmetic of the calendar, as one formula, names the days so often that DuckDB takes a minute to read it; and all
+    months of a span would be too many to nest where one wrong clock stretches it over decades.
     """
-    at = nw.col(started)
-    seen = frame.select(started).with_columns(_all=nw.lit(0)).group_by("_all")
-    span = collected(seen.agg(nw.col(started).min().alias("first"), nw.col(started).max().alias("last")))
-    first, last = (from_us(int(span[name].iloc[0])) if len(span) else from_us(0) for name in ("first", "last"))
-    chain = nw.lit(_month(first), dtype=nw.Int64)
-    for month in range(_month(first) + 1, _month(last) + 1):
-        chain = nw.when(at >= _first_day_us(month)).then(nw.lit(month, dtype=nw.Int64)).otherwise(chain)
+    days = frame.select(_day=nw.col(started) // DAY_US).group_by("_day").agg(nw.len().alias("rows"))
+    known = collected(days)["_day"].dropna()
+    first, *later = sorted({_month(from_us(int(day) * DAY_US)) for day in known}) or [_month(from_us(0))]
+    chain = nw.lit(first, dtype=nw.Int64)
+    for month in later:
+        chain = nw.when(nw.col(started) >= _first_day_us(month)).then(nw.lit(month, dtype=nw.Int64)).otherwise(chain)
     return frame.with_columns(chain.alias(MONTHS))
 
 

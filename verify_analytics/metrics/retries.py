@@ -11,16 +11,17 @@ from narwhals.typing import IntoFrame
 from numpy.typing import NDArray
 
 from verify_analytics import model
-from verify_analytics.errors import ArgumentError, DoubtfulWarning
+from verify_analytics.errors import DoubtfulWarning
 from verify_analytics.model.columns import ATTEMPTS
 from verify_analytics.model.frames import Frame
 
 from .by import SESSION_BY, By, checked_by, key
-from .counting import CONTEXT, Counts, count_keyed, warn_if_stale, with_keys
+from .counting import CONTEXT, CONTEXT_OF_SESSIONS, Counts, count_keyed, warn_if_stale, with_keys
 from .engine import opened
 from .frames import split_and_total
+from .judged import SEEN, refuse_if_mixed, warn_if_cut_apart
 from .retry_figures import Figures
-from .retry_sessions import CLUSTER, FACTS, SEEN, with_recipients, with_retries
+from .retry_sessions import CLUSTER, FACTS, with_recipients, with_retries
 from .sources import checked_sources
 from .tally import checked_cluster
 
@@ -130,13 +131,13 @@ def retries(
 
     def measured(split: list[str]) -> pd.DataFrame:
         keyed = with_keys(told, split, started="started_us", top=top if split else None)
-        counts = count_keyed(keyed, split, kinds, context=(*CONTEXT, "window_seconds"))
+        counts = count_keyed(keyed, split, kinds, context=CONTEXT_OF_SESSIONS)
         counted.append(counts)
         gaps = count_keyed(_gaps(frame, keyed, split), split, ["attempt_sequence", "seconds_since_previous"])
         return Figures(counts, gaps, sources).frame()
 
     made = split_and_total(measured, names, totals=totals)
-    _refuse_if_mixed(counted[0])
+    refuse_if_mixed(bool(_is_true(counted[0].table["_mixed"]).any()))
     _warn(counted[0], asked_by=asked_by)
     return made
 
@@ -150,14 +151,6 @@ def _gaps(attempts: Frame, keyed: Frame, split: Sequence[str]) -> Frame:
     return later.select(*kept).join(whole.select(*groups), on="session_id", how="inner")
 
 
-def _refuse_if_mixed(counts: Counts) -> None:
-    """Refuse attempts of one session that were seen from several moments."""
-    if _is_true(counts.table["_mixed"]).any():
-        raise ArgumentError(
-            "the frame holds more than one as_of for the same sessions: compute the metric on each reading by itself"
-        )
-
-
 def _is_true(values: pd.Series) -> NDArray[np.bool_]:
     """Read a column of flags from any engine; nothing is false."""
     return values.astype("boolean").fillna(value=False).to_numpy(dtype=bool)
@@ -167,13 +160,7 @@ def _warn(counts: Counts, *, asked_by: str) -> None:
     """Say what a reader should doubt; pointed at the line that asked for the metric."""
     warn_if_stale(counts.context, asked_by=asked_by, stacklevel=4)
     missing = int(counts.rows[_is_true(counts.table["_missing"])].sum())
-    if missing:
-        warnings.warn(
-            f"{asked_by}: {missing} of {counts.rows.sum()} sessions are here without all their attempts. A filter on "
-            "attempts cuts sessions apart: give all attempts, and choose sessions with by=",
-            DoubtfulWarning,
-            stacklevel=3,
-        )
+    warn_if_cut_apart(missing, int(counts.rows.sum()), asked_by=asked_by, stacklevel=4)
     if _is_true(counts.table["requested_at_shared"]).any():
         warnings.warn(
             f"{asked_by}: attempts of one session share a requested time, so it is the session's and not theirs; gaps "

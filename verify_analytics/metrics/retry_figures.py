@@ -11,7 +11,9 @@ from verify_analytics import stats
 
 from .counting import Counts, Ints
 from .frames import in_long_form, rate_rows, with_context
-from .retry_sessions import BLIND, CLUSTER, MOST, SEEN, VERIFIED
+from .judged import NOT_OBSERVABLE, SEEN
+from .outcomes import LEFT_OUT
+from .retry_sessions import BLIND, CLUSTER, MOST, VERIFIED
 
 GAP_QUANTILES = (0.5, 0.9)
 Mask = NDArray[np.bool_]
@@ -19,7 +21,6 @@ BETWEEN = "\n"  # between the two channels of a flow; no channel holds it
 
 # What a figure that is no rate has of its own.
 REPLACED = ("rate", "low", "high", "interval", "design_effect")
-LEFT_OUT = ("immature", "unobserved", "unknown")
 COLUMNS = (
     "source",
     "from_channel",
@@ -34,10 +35,8 @@ COLUMNS = (
     "high",
     "interval",
     "design_effect",
-    "immature",
-    "unobserved",
-    "unknown",
-    "not_observable",
+    *LEFT_OUT,
+    NOT_OBSERVABLE,
     "incomplete",
 )
 

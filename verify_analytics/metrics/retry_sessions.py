@@ -6,12 +6,12 @@ import narwhals as nw
 
 from verify_analytics.model.frames import Frame, either
 
+from .judged import class_of, in_time
 from .sources import watched_to_the_end
 
 CLUSTER = "_cluster"
 # As far as attempts are told apart; further ones count as having reached this one.
 MOST = 5
-SEEN, IMMATURE, UNOBSERVED, UNKNOWN = "seen", "immature", "unobserved", "unknown"
 # What `with_retries` says of a session, and what the model said already: few values each, so that counts stay few.
 FACTS = (
     *("_class", "_reached", "_missing", "_mixed", "_resent", "_fell", "_from", "_to"),
@@ -34,7 +34,7 @@ def with_retries(sessions: Frame, attempts: Frame, sources: Sequence[str]) -> Fr
         Who is asked whether the session was verified.
     """
     told = sessions.join(_rolled_up(attempts), on="session_id", how="left").with_columns(
-        _class=_class(),
+        _class=class_of(),
         _reached=_reached(),
         _missing=nw.col("_given") < nw.col("_in_session"),
         _mixed=nw.col("_last_as_of_us") > nw.col("as_of_us"),
@@ -102,13 +102,6 @@ def _rolled_up(attempts: Frame) -> Frame:
     )
 
 
-def _class() -> nw.Expr:
-    """Say whether a session counts; age is asked first, as for attempts."""
-    kind = nw.when(nw.col("attempts_before_verified") > 0).then(nw.lit(SEEN)).otherwise(nw.lit(UNKNOWN))
-    kind = nw.when(nw.col("unobserved")).then(nw.lit(UNOBSERVED)).otherwise(kind)
-    return nw.when(nw.col("mature")).then(kind).otherwise(nw.lit(IMMATURE))
-
-
 def _reached() -> nw.Expr:
     """Give the attempt a session got to, by its sequence or by how many were seen, whichever is more."""
     seen, highest = nw.col("attempts_before_verified"), nw.col("_highest")
@@ -118,6 +111,5 @@ def _reached() -> nw.Expr:
 
 def _end(source: str) -> nw.Expr:
     """Say what a source saw of a mature session: nothing, no verification in time, or one."""
-    in_time = nw.col(f"verified_{source}_us") <= nw.col("ended_us")
-    ends = nw.when(in_time).then(nw.lit(VERIFIED)).otherwise(nw.lit(WAITED))
+    ends = nw.when(in_time(source)).then(nw.lit(VERIFIED)).otherwise(nw.lit(WAITED))
     return nw.when(watched_to_the_end(source)).then(ends).otherwise(nw.lit(BLIND))

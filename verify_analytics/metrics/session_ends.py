@@ -12,17 +12,18 @@ from verify_analytics.model.frames import Frame
 from verify_analytics.model.moments import SECOND_US
 
 from .by import columns_of
-from .counting import CONTEXT, MISSING, warn_if_cut, warn_if_stale
+from .counting import CONTEXT_OF_SESSIONS, MISSING, warn_if_cut, warn_if_stale
 from .engine import opened
-from .sources import columns_of_source
+from .judged import CLOCK_FAULTS, NOT_OBSERVABLE, SEEN
+from .outcomes import IMMATURE, UNKNOWN, UNOBSERVED
+from .sources import columns_of_source, warn_not_observable
 from .tally import cluster_columns
-from .watching import SEEN, Watched, watched, with_ticks
+from .watching import Watched, watched, with_ticks
 
 # A callback's retries may bring it 7 minutes late, so the last minutes before `as_of` are not whole yet.
 LATE_SECONDS = {"app": 0, "callback": 8 * 60}
 
-NEEDED = (MISSING, "unobserved", "started_us", "lowest_sequence", "ended_us", "window_seconds", "mature", *CONTEXT)
-CONTEXT_OF_SESSIONS = (*CONTEXT, "window_seconds", MISSING)
+NEEDED = (MISSING, "unobserved", "started_us", "lowest_sequence", "ended_us", "mature", *CONTEXT_OF_SESSIONS)
 
 
 class Told(NamedTuple):
@@ -48,7 +49,7 @@ def ends_by_source(frame: Frame, sources: Sequence[str]) -> dict[str, Frame]:
 
 def told_by(frame: Frame, source: str, names: Sequence[str], *, cluster: str, top: int | None) -> Told:
     """Count what one source told of the sessions of each group; `frame` as `ends_by_source` has it."""
-    context = CONTEXT_OF_SESSIONS
+    context = (*CONTEXT_OF_SESSIONS, MISSING)
     return Told(source, watched(frame, names, unit="session", cluster=cluster, context=context, top=top))
 
 
@@ -76,11 +77,11 @@ def with_ends(frame: Frame, source: str) -> Frame:
     frame = frame.with_columns(_last=nw.when(nw.col("_event") == 1).then(verified).otherwise(last))
     frame = frame.with_columns(_spent=nw.col("_last") - started)
     # The last one asked is the first one that counts.
-    kind = nw.when(nw.col("_spent") < 0).then(nw.lit("clock_faults")).otherwise(nw.lit(SEEN))
-    kind = nw.when(started >= cut).then(nw.lit("immature")).otherwise(kind)
-    kind = nw.when(nw.col(f"observable_{source}")).then(kind).otherwise(nw.lit("not_observable"))
-    kind = nw.when(nw.col("unobserved")).then(nw.lit("unobserved")).otherwise(kind)
-    kind = nw.when(nw.col("lowest_sequence") == 1).then(kind).otherwise(nw.lit("unknown"))
+    kind = nw.when(nw.col("_spent") < 0).then(nw.lit(CLOCK_FAULTS)).otherwise(nw.lit(SEEN))
+    kind = nw.when(started >= cut).then(nw.lit(IMMATURE)).otherwise(kind)
+    kind = nw.when(nw.col(f"observable_{source}")).then(kind).otherwise(nw.lit(NOT_OBSERVABLE))
+    kind = nw.when(nw.col("unobserved")).then(nw.lit(UNOBSERVED)).otherwise(kind)
+    kind = nw.when(nw.col("lowest_sequence") == 1).then(kind).otherwise(nw.lit(UNKNOWN))
     return frame.with_columns(_class=kind)
 
 
@@ -90,15 +91,9 @@ def warn_of_sessions(told: Sequence[Told], *, asked_by: str) -> None:
     warn_if_cut(told[0].found.counts.context, asked_by=asked_by, stacklevel=4)
     classes = [(each, found.counts.table["_class"]) for each, found in told]
     if not any((kind == SEEN).any() for _, kind in classes):
-        named = " and ".join(repr(each) for each, _ in told)
-        warnings.warn(
-            f"{asked_by}: not observable: no session can be watched from {named}. Was the application's report of its "
-            "verifications given to model.attempts (verifications=), and do callbacks say 'verified'?",
-            DoubtfulWarning,
-            stacklevel=3,
-        )
+        warn_not_observable([each for each, _ in told], asked_by=asked_by)
     for each, found in told:
-        faults = int(found.counts.rows[found.counts.table["_class"] == "clock_faults"].sum())
+        faults = int(found.counts.rows[found.counts.table["_class"] == CLOCK_FAULTS].sum())
         if faults:
             warnings.warn(
                 f"{asked_by}: {faults} session{'s' * (faults > 1)} ended before the start according to {each!r}: a "

@@ -12,8 +12,8 @@ from verify_analytics.model.frames import Frame
 from .by import ROLES
 from .delivery import ACCOUNT_CODES, POLICY_CODES
 from .engine import opened
-from .judged import NOT_OBSERVABLE, check_whole, with_end
-from .retry_sessions import SEEN, UNKNOWN, UNOBSERVED
+from .judged import NOT_OBSERVABLE, SEEN, check_whole, with_end
+from .outcomes import UNKNOWN, UNOBSERVED
 
 # How far an attempt got, from nearest to furthest. A session got as far as the furthest of its attempts.
 SILENT, POLICY, ACCOUNT, NETWORK = "silent", "policy", "account", "network"

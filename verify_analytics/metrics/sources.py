@@ -1,8 +1,11 @@
 """Who says that a session is verified: the application itself, or the provider's callbacks; never both at once."""
 
+import warnings
+from collections.abc import Iterable
+
 import narwhals as nw
 
-from verify_analytics.errors import ArgumentError, near_name
+from verify_analytics.errors import ArgumentError, DoubtfulWarning, near_name
 from verify_analytics.model.frames import is_true
 from verify_analytics.model.moments import SECOND_US
 
@@ -44,3 +47,15 @@ def watched_to_the_end(source: str) -> nw.Expr:
     window_us = (nw.col("window_seconds") * SECOND_US).cast(nw.Int64)
     beyond = is_true(nw.col("last_started_us") + window_us > nw.col(f"{source}_last_us"))
     return nw.col(f"observable_{source}") & ~beyond
+
+
+def warn_not_observable(sources: Iterable[str], *, asked_by: str) -> None:
+    """Say that nothing can be seen from these sources; pointed at the line that asked for the metric."""
+    named = " and ".join(repr(each) for each in sources)
+    warnings.warn(
+        f"{asked_by}: not observable: no session can be watched from {named}. Was the application's report of its "
+        "verifications given to model.attempts (verifications=), and do callbacks say 'verified'?",
+        DoubtfulWarning,
+        # Metrics ask through one function of their own.
+        stacklevel=4,
+    )

@@ -15,6 +15,7 @@ from verify_analytics.model.moments import duration_us
 from .by import SESSION_BY, By, checked_by
 from .curves import in_long_form
 from .frames import split_and_total
+from .judged import NOT_OBSERVABLE
 from .session_ends import Told, columns_of_clusters, ends_by_source, opened_sessions, told_by, warn_of_sessions
 from .sources import checked_sources
 from .tally import checked_cluster
@@ -173,7 +174,7 @@ def _rows(units: Units, after: Floats, more: float, detect: float, power: float)
     """Make the rows of one group, one for each time; for nobody, one row that says so."""
     if not units.n:
         after = np.array([np.nan])
-    measure = "verified_next" if units.n else "not_observable"
+    measure = "verified_next" if units.n else NOT_OBSERVABLE
     curve = units.curve()
     at = after if units.n else np.array([0.0])
     found = stats.conditional_incidence(curve, after=at, within=more)

@@ -16,8 +16,8 @@ from verify_analytics import stats
 from verify_analytics.errors import ArgumentError, near_name
 from verify_analytics.model.frames import Frame, either
 
-from .by import finished, in_order, is_time, key
-from .counting import CONTEXT, Context, Ints, context_of, with_keys
+from .by import is_time, key
+from .counting import CONTEXT, Context, Ints, context_of, groups_of, places_in, with_keys
 from .engine import collected
 
 CLUSTERS = ("session", "recipient")
@@ -38,18 +38,12 @@ class Tally:
         self.categories = tuple(categories)
         # How many clusters (or rows, where they are taken as independent) share each make-up.
         self.weight: Ints = table["rows"].to_numpy(dtype=np.int64)
-        # Without a split there is one group, and it is there even when nothing was counted.
-        keys = finished(table, by)
-        self.groups = in_order(keys.drop_duplicates()).reset_index(drop=True) if by else pd.DataFrame(index=[0])
-        self.place: Ints = self.places(table)
+        self.groups = groups_of(table, by)
+        self.place = self.places(table)
 
     def places(self, table: pd.DataFrame) -> Ints:
         """Say into which group each row of a table of counts falls."""
-        if not self.by:
-            return np.zeros(len(table), dtype=np.int64)
-        numbered = self.groups.reset_index(names="_place")
-        found = finished(table, self.by).merge(numbered, on=list(self.by), how="left")
-        return found["_place"].to_numpy(dtype=np.int64)
+        return places_in(self.groups, table, self.by)
 
     def total(self, names: Iterable[str]) -> Ints:
         """Count the units of each group in any of these categories."""

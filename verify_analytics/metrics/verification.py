@@ -8,23 +8,23 @@ import pandas as pd
 from narwhals.typing import IntoFrame
 
 from verify_analytics import stats
-from verify_analytics.model.frames import Frame
 
 from .by import SESSION_BY, By, checked_by, columns_of, key
-from .counting import MISSING, Ints, warn_if_cut, warn_if_stale
+from .counting import Ints, warn_if_cut, warn_if_stale
 from .engine import collected, opened
 from .frames import in_long_form, split_and_total, tally_rows, with_context
 from .judged import (
-    CONTEXT_WITH_WINDOW,
-    LEFT_OUT,
+    CLOCK_FAULTS,
     NEEDED,
     NOT_OBSERVABLE,
     of_source,
+    tally_sessions,
     warn_if_blind,
     with_end,
 )
+from .outcomes import LEFT_OUT
 from .sources import checked_sources, columns_of_source
-from .tally import CATEGORY, Tally, checked_cluster, cluster_columns, tally
+from .tally import CATEGORY, Tally, checked_cluster, cluster_columns
 
 # With which attempt: further ones are taken together.
 PLACES = ("1", "2", "3_or_later")
@@ -37,7 +37,7 @@ CATEGORIES = (*LEFT_OUT, NOT_OBSERVABLE, *SEEN)
 
 COLUMNS = (
     *("source", "measure", "count", "n", "rate", "mean", "low", "high", "interval", "design_effect"),
-    *("immature", "unobserved", "unknown", "not_observable", "clock_faults"),
+    *(*LEFT_OUT, NOT_OBSERVABLE, CLOCK_FAULTS),
 )
 
 
@@ -129,12 +129,15 @@ def verification_rate(
     names = checked_by(by, SESSION_BY, grain="sessions", top=top)
     sources = checked_sources(source)
     said = [column for each in sources for column in columns_of_source(each)]
-    columns = dict.fromkeys([*NEEDED, MISSING, *said, *columns_of(names), *cluster_columns(checked_cluster(cluster))])
+    columns = dict.fromkeys([*NEEDED, *said, *columns_of(names), *cluster_columns(checked_cluster(cluster))])
     frame = opened(sessions, list(columns), asked_by=asked_by, made_by="model.sessions")
     counted: list[tuple[str, Tally]] = []
 
     def measured(split: list[str]) -> pd.DataFrame:
-        found = [(each, _counted(frame, split, each, cluster, top if split else None)) for each in sources]
+        found = [
+            (each, tally_sessions(with_end(frame, each), split, _category(), CATEGORIES, cluster=cluster, top=top))
+            for each in sources
+        ]
         counted.extend(found)
         made = in_long_form([part for each, one in found for part in _parts(one, each)])
         return with_context(made[[*split, *COLUMNS]], found[0][1].context, window=True)
@@ -145,20 +148,6 @@ def verification_rate(
     warn_if_cut(asked[0][1].context, asked_by=asked_by)
     warn_if_blind(asked, SEEN, asked_by=asked_by)
     return made
-
-
-def _counted(frame: Frame, split: Sequence[str], source: str, cluster: str, top: int | None) -> Tally:
-    told = with_end(frame, source)
-    return tally(
-        told,
-        split,
-        _category(),
-        CATEGORIES,
-        started="started_us",
-        cluster=cluster,
-        context=(*CONTEXT_WITH_WINDOW, MISSING),
-        top=top,
-    )
 
 
 def _category() -> nw.Expr:

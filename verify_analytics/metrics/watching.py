@@ -16,6 +16,8 @@ from verify_analytics.model.frames import Frame
 from verify_analytics.model.moments import SECOND_US
 
 from .counting import Counts, Ints, count_rows
+from .judged import CLOCK_FAULTS, NOT_OBSERVABLE, SEEN
+from .outcomes import LEFT_OUT
 from .tally import tally
 
 # Times are grouped in the engine, rounded up, so that what comes over is bounded and "within 10 s" stays exact.
@@ -23,9 +25,8 @@ TICK_US = 10_000
 TICKS_PER_SECOND = SECOND_US // TICK_US
 LONGEST_SECONDS = 86_400
 
-SEEN = "seen"
 # Why a unit is in no curve; and, last, how many of those in one were still waiting.
-BESIDE = ("immature", "unobserved", "unknown", "not_observable", "clock_faults", "censored")
+BESIDE = (*LEFT_OUT, NOT_OBSERVABLE, CLOCK_FAULTS, "censored")
 
 Floats = NDArray[np.float64]
 

@@ -8,13 +8,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
-SECOND = 1_000_000
-MINUTE = 60 * SECOND
-HOUR = 60 * MINUTE
-DAY = 24 * HOUR
-
-AS_OF_US = 1_793_232_000_000_000  # 2026-10-29T00:00Z, a Thursday
-START_US = AS_OF_US - DAY  # 2026-10-28T00:00Z
+from tests.verify_analytics.metrics.rows import AS_OF_US, MINUTE, START_US
 
 Build = Callable[..., Any]
 

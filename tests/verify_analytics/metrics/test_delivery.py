@@ -9,16 +9,13 @@ import pandas as pd
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
+from tests.verify_analytics.metrics.rows import AS_OF_US, DAY, HOUR, MINUTE, START_US, counted
+from tests.verify_analytics.metrics.rows import row as one
 from verify_analytics import metrics
 from verify_analytics.errors import ArgumentError, DoubtfulWarning, SchemaError
 from verify_analytics.metrics.by import ATTEMPT_BY, checked_by
 
 Build = Callable[..., Any]
-MINUTE = 60_000_000
-HOUR = 60 * MINUTE
-DAY = 24 * HOUR
-AS_OF_US = 1_793_232_000_000_000  # 2026-10-29T00:00Z
-START_US = AS_OF_US - DAY
 
 MEASURES = [
     "confirmed",
@@ -28,20 +25,6 @@ MEASURES = [
     "not_handed_over_policy",
     "not_handed_over_account",
 ]
-
-
-def one(frame: pd.DataFrame, measure: str, **where: Any) -> pd.Series:
-    """Give the one row of a measure (in one group)."""
-    rows = frame[frame["measure"] == measure]
-    for name, value in where.items():
-        rows = rows[rows[name] == value]
-    assert len(rows) == 1, frame
-    return rows.iloc[0]
-
-
-def counted(frame: pd.DataFrame, measure: str, **where: Any) -> tuple[int, int]:
-    row = one(frame, measure, **where)
-    return int(row["count"]), int(row["n"])
 
 
 TEN: list[dict[str, Any]] = [

@@ -9,15 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.verify_analytics.metrics.rows import AS_OF_US, HOUR, MINUTE, SECOND, START_US, row
 from verify_analytics import metrics, stats
 from verify_analytics.errors import ArgumentError, DoubtfulWarning, SchemaError
 
 Build = Callable[..., Any]
-SECOND = 1_000_000
-MINUTE = 60 * SECOND
-HOUR = 60 * MINUTE
-AS_OF_US = 1_793_232_000_000_000  # 2026-10-29T00:00Z
-START_US = AS_OF_US - 24 * HOUR
 BESIDE = ["immature", "unobserved", "unknown", "not_observable", "clock_faults"]
 
 
@@ -26,12 +22,6 @@ def settled(outcome: str, seconds: float | None = None, *, start: int = START_US
     at = None if seconds is None else start + round(seconds * SECOND)
     known = {f"{outcome}_us": at} if outcome in {"delivered", "undelivered", "failed"} else {}
     return {"outcome": outcome, "started_us": start, "settled_us": at, **known, **more}
-
-
-def row(frame: pd.DataFrame, measure: str) -> pd.Series:
-    rows = frame[frame["measure"] == measure]
-    assert len(rows) == 1, frame
-    return rows.iloc[0]
 
 
 def curve(frame: pd.DataFrame) -> list[tuple[float, float]]:

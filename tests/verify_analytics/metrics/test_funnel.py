@@ -8,50 +8,14 @@ import pandas as pd
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
+from tests.verify_analytics.metrics.rows import AS_OF_US, MINUTE, START_US, together
+from tests.verify_analytics.metrics.rows import attempts_of_session as session
 from verify_analytics import metrics
 from verify_analytics.errors import ArgumentError, DoubtfulWarning, SchemaError
 from verify_analytics.metrics.definitions import undefined
 
 Build = Callable[..., Any]
-Row = dict[str, Any]
-SECOND = 1_000_000
-MINUTE = 60 * SECOND
-AS_OF_US = 1_793_232_000_000_000  # 2026-10-29T00:00Z
-START_US = AS_OF_US - 24 * 60 * MINUTE
 BESIDE = ["immature", "unobserved", "unknown", "not_observable"]
-
-
-def session(name: str, *outcomes: str, app: float | None = None, **facts: Any) -> list[Row]:
-    """Give one session: an attempt a minute, each with an outcome, or ``failed 451``; verified so many seconds on."""
-    verified_us = None if app is None else START_US + round(app * SECOND)
-    rows: list[Row] = []
-    for number, told in enumerate(outcomes, 1):
-        outcome, _, code = told.partition(" ")
-        started_us = START_US + (number - 1) * MINUTE
-        late = verified_us is not None and verified_us < started_us
-        rows.append(
-            {
-                "session_id": name,
-                "key": f"{name}-{number}",
-                "attempt_id": f"{name}-{number}",
-                "attempt_sequence": number,
-                "role": "first_choice" if number == 1 else "after_verified" if late else "resend",
-                "outcome": outcome,
-                "error_code": code or None,
-                "started_us": started_us,
-                "last_started_us": START_US + (len(outcomes) - 1) * MINUTE,
-                "attempts_in_session": len(outcomes),
-                "session_verified_app_us": verified_us,
-                "app_first_us": START_US - MINUTE,
-                "app_last_us": AS_OF_US,
-                **facts,
-            }
-        )
-    return rows
-
-
-def together(*sessions: list[Row]) -> list[Row]:
-    return [row for rows in sessions for row in rows]
 
 
 # One session for each end, and a few that are told by two attempts.

@@ -9,13 +9,10 @@ import pytest
 import scipy.stats
 from statsmodels.stats.proportion import proportion_confint
 
+from tests.verify_analytics.metrics.rows import AS_OF_US, MINUTE, SECOND, START_US, counted, row, together
 from verify_analytics import metrics, model, stats
 
 Build = Callable[..., Any]
-SECOND = 1_000_000
-MINUTE = 60 * SECOND
-AS_OF_US = 1_793_232_000_000_000  # 2026-10-29T00:00Z
-START_US = AS_OF_US - 24 * 60 * MINUTE
 
 
 def session(
@@ -71,10 +68,6 @@ def session(
     return rows
 
 
-def together(*sessions: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [row for rows in sessions for row in rows]
-
-
 SIX = together(
     session("a", ("sms", 0), app=20),
     session("b", ("sms", 0), ("sms", 30), app=50, delivered={1: 40}),
@@ -84,19 +77,6 @@ SIX = together(
     # The second attempt comes after the verification: a new need, in no figure here.
     session("f", ("sms", 0), ("sms", 300), app=10),
 )
-
-
-def row(frame: pd.DataFrame, measure: str, **where: Any) -> pd.Series:
-    rows = frame[frame["measure"] == measure]
-    for name, value in where.items():
-        rows = rows[rows[name] == value]
-    assert len(rows) == 1, frame[frame["measure"] == measure]
-    return rows.iloc[0]
-
-
-def counted(frame: pd.DataFrame, measure: str, **where: Any) -> tuple[int, int]:
-    found = row(frame, measure, **where)
-    return int(found["count"]), int(found["n"])
 
 
 def test_six_sessions_give_the_figures_one_works_out_by_hand(attempts_of: Build, engine: Build) -> None:

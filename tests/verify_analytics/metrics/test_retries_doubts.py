@@ -4,17 +4,13 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-import pandas as pd
 import pytest
 
+from tests.verify_analytics.metrics.rows import AS_OF_US, MINUTE, SECOND, START_US, counted, together
 from verify_analytics import metrics, model
 from verify_analytics.errors import ArgumentError, DoubtfulWarning, SchemaError
 
 Build = Callable[..., Any]
-SECOND = 1_000_000
-MINUTE = 60 * SECOND
-AS_OF_US = 1_793_232_000_000_000  # 2026-10-29T00:00Z
-START_US = AS_OF_US - 24 * 60 * MINUTE
 
 
 def session(name: str, *steps: tuple[str, int], delivered: int | None = None, **facts: Any) -> list[dict[str, Any]]:
@@ -39,10 +35,6 @@ def session(name: str, *steps: tuple[str, int], delivered: int | None = None, **
     ]
 
 
-def together(*sessions: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [row for rows in sessions for row in rows]
-
-
 SIX = together(
     session("a", ("sms", 0)),
     session("b", ("sms", 0), ("sms", 30)),
@@ -51,12 +43,6 @@ SIX = together(
     session("e", ("sms", 0)),
     session("f", ("sms", 0)),
 )
-
-
-def counted(frame: pd.DataFrame, measure: str) -> tuple[int, int]:
-    rows = frame[frame["measure"] == measure]
-    assert len(rows) == 1, frame
-    return int(rows.iloc[0]["count"]), int(rows.iloc[0]["n"])
 
 
 def test_a_filter_on_attempts_is_doubted_because_it_cuts_sessions_apart(attempts_of: Build, engine: Build) -> None:

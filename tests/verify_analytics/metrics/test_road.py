@@ -9,6 +9,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
+from tests.verify_analytics.conftest import kept
 from verify_analytics import load, metrics, model, simulate
 from verify_analytics.errors import DoubtfulWarning
 
@@ -60,9 +61,8 @@ def reading(request: pytest.FixtureRequest, history: simulate.History) -> Readin
         verifications=load.verifications(into(frames["verifications"])),
         pulse=load.pulse(into(frames["pulse"])),
     )
-    if request.param == "duckdb":
-        attempts = load.keep(attempts)
-    return Reading(attempts, model.sessions(attempts))
+    attempts = kept(attempts)
+    return Reading(attempts, kept(model.sessions(attempts)))
 
 
 def brought_over(native: Any) -> pd.DataFrame:

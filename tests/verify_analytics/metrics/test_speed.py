@@ -10,26 +10,17 @@ import pandas as pd
 import pytest
 from statsmodels.duration.survfunc import CumIncidenceRight
 
+from tests.verify_analytics.metrics.rows import AS_OF_US, MINUTE, SECOND, START_US
+from tests.verify_analytics.metrics.rows import verified_by_app as app
 from verify_analytics import metrics
 from verify_analytics.errors import DoubtfulWarning
 
 Build = Callable[..., Any]
-SECOND = 1_000_000
-MINUTE = 60 * SECOND
-HOUR = 60 * MINUTE
-AS_OF_US = 1_793_232_000_000_000  # 2026-10-29T00:00Z
-START_US = AS_OF_US - 24 * HOUR
 BESIDE = ["immature", "unobserved", "unknown", "not_observable", "clock_faults"]
 SUMMARY = [
     *("within_10s", "within_30s", "within_60s", "within_120s"),
     *("p50", "p90", "p95", "restricted_mean"),
 ]
-
-
-def app(seconds: float | None, **more: Any) -> dict[str, Any]:
-    """Describe a session that the application verified after so many seconds, or never."""
-    verified = None if seconds is None else START_US + round(seconds * SECOND)
-    return {"verified_app_us": verified, **more}
 
 
 def value(frame: pd.DataFrame, measure: str, column: str = "rate") -> float:

@@ -12,16 +12,12 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+from tests.verify_analytics.metrics.rows import AS_OF_US, MINUTE, SECOND, START_US, Row
 from verify_analytics import metrics
 from verify_analytics.errors import DoubtfulWarning
 from verify_analytics.metrics.definitions import undefined
 
 Build = Callable[..., Any]
-Row = dict[str, Any]
-SECOND = 1_000_000
-MINUTE = 60 * SECOND
-AS_OF_US = 1_793_232_000_000_000  # 2026-10-29T00:00Z
-START_US = AS_OF_US - 24 * 60 * MINUTE
 DOUBT = f"ignore::{DoubtfulWarning.__module__}.DoubtfulWarning"
 
 
@@ -205,7 +201,13 @@ class Asking(NamedTuple):
     cut: pd.DataFrame
 
 
-@pytest.fixture(scope="module", params=ASKED)
+# What these add is asked with the others' options, or in `everywhere`, in every run.
+SELDOM = ("recipients", "countries")
+
+
+@pytest.fixture(
+    scope="module", params=[pytest.param(name, marks=[pytest.mark.full] * (name in SELDOM)) for name in ASKED]
+)
 def asking(request: pytest.FixtureRequest, sessions_of: Build, attempts_of: Build) -> Asking:
     what, ask = ASKED[request.param]
     if what == "sessions":

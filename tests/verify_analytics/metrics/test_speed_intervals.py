@@ -8,31 +8,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.verify_analytics.metrics.rows import AS_OF_US, MINUTE, SECOND, row
+from tests.verify_analytics.metrics.rows import verified_by_app as app
 from verify_analytics import metrics, stats
 
 Build = Callable[..., Any]
-SECOND = 1_000_000
-MINUTE = 60 * SECOND
-AS_OF_US = 1_793_232_000_000_000  # 2026-10-29T00:00Z
-START_US = AS_OF_US - 24 * 60 * MINUTE
-
-
-def app(seconds: float | None, **more: Any) -> dict[str, Any]:
-    """Describe a session that the application verified after so many seconds, or never."""
-    return {"verified_app_us": None if seconds is None else START_US + round(seconds * SECOND), **more}
 
 
 def one(values: Any) -> float:
     """Give the one number of an array."""
     return float(np.asarray(values).item())
-
-
-def row(frame: pd.DataFrame, measure: str, **where: Any) -> pd.Series:
-    rows = frame[frame["measure"] == measure]
-    for name, value in where.items():
-        rows = rows[rows[name] == value]
-    assert len(rows) == 1, frame
-    return rows.iloc[0]
 
 
 # How many of twenty verify.

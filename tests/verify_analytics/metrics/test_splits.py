@@ -1,5 +1,6 @@
 """By what may a figure be split? Periods, the recipient's clock, the largest groups, and the whole beside them."""
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -54,13 +55,36 @@ def test_a_moment_falls_into_its_period(attempts_of: Build, engine: Build, name:
     assert groups(found, name) == list(expected.items())
 
 
-@settings(deadline=None)
-@given(st.datetimes(EARLIEST, LATEST))
-def test_any_moment_falls_into_the_month_the_calendar_says(attempts_of: Build, at: datetime) -> None:
-    frame = attempts_of(started(str(at)))
-    for name, kept in (("month", at.month), ("quarter", (at.month - 1) // 3 * 3 + 1), ("year", 1)):
-        assert groups(metrics.delivery_rate(frame, by=name), name) == [(pd.Timestamp(at.year, kept, 1, tz="UTC"), 1)]
-    assert groups(metrics.delivery_rate(frame, by="weekday"), "weekday") == [(at.weekday(), 1)]
+@pytest.mark.parametrize("decade", [2000, 2020, 2090])
+def test_every_month_begins_and_ends_when_the_calendar_says(attempts_of: Build, decade: int) -> None:
+    """The first and the last microsecond of each month; of quarters and years, those of their months."""
+    begins = pd.date_range(f"{decade}-01-01", periods=120, freq="MS", tz="UTC", unit="us")
+    ends = begins + pd.offsets.MonthBegin() - pd.Timedelta(microseconds=1)
+    frame = attempts_of([{"started_us": int(at)} for at in [*begins.asi8, *ends.asi8]])
+    for name, months in (("month", 1), ("quarter", 3), ("year", 12)):
+        expected = [(begin, 2 * months) for begin in begins[::months]]
+        assert groups(metrics.delivery_rate(frame, by=name), name) == expected
+
+
+def test_one_wrong_clock_does_not_stretch_the_months_beyond_what_an_engine_can_read(
+    attempts_of: Build, engine: Build
+) -> None:
+    given = engine(attempts_of(started("2000-01-01 00:00", "2026-10-27 12:00", "2098-12-31 23:59")))
+    starts = pd.to_datetime(["2000-01-01", "2026-10-01", "2098-12-01"], utc=True)
+    assert groups(metrics.delivery_rate(given, by="month"), "month") == [(start, 1) for start in starts]
+
+
+# Each example is many moments, because a moment costs nothing and a figure does.
+@settings(deadline=None, max_examples=5)
+@given(st.lists(st.datetimes(EARLIEST, LATEST), min_size=20, max_size=40))
+def test_any_moment_falls_into_the_month_and_the_day_of_the_week_that_the_calendar_says(
+    attempts_of: Build, moments: list[datetime]
+) -> None:
+    frame = attempts_of(started(*map(str, moments)))
+    months = Counter(pd.Timestamp(at.year, at.month, 1, tz="UTC") for at in moments)
+    assert groups(metrics.delivery_rate(frame, by="month"), "month") == sorted(months.items())
+    weekdays = Counter(at.weekday() for at in moments)
+    assert groups(metrics.delivery_rate(frame, by="weekday"), "weekday") == sorted(weekdays.items())
 
 
 def test_the_hour_of_the_week_takes_two_splits(attempts_of: Build, engine: Build) -> None:

@@ -10,19 +10,12 @@ import pytest
 from statsmodels.stats.power import NormalIndPower
 from statsmodels.stats.proportion import proportion_effectsize
 
+from tests.verify_analytics.metrics.rows import AS_OF_US, SECOND
+from tests.verify_analytics.metrics.rows import verified_by_app as app
 from verify_analytics import metrics, stats
 from verify_analytics.errors import ArgumentError, DoubtfulWarning
 
 Build = Callable[..., Any]
-SECOND = 1_000_000
-MINUTE = 60 * SECOND
-AS_OF_US = 1_793_232_000_000_000  # 2026-10-29T00:00Z
-START_US = AS_OF_US - 24 * 60 * MINUTE
-
-
-def app(seconds: float | None, **more: Any) -> dict[str, Any]:
-    """Describe a session that the application verified after so many seconds, or never."""
-    return {"verified_app_us": None if seconds is None else START_US + round(seconds * SECOND), **more}
 
 
 # Four verify at 10 s, three at 20 s, three never: of the six left after 10 s, half verify within the next ten.

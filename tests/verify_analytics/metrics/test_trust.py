@@ -5,55 +5,23 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
+from tests.verify_analytics.metrics.rows import AS_OF_US, MINUTE, counted, row, together
+from tests.verify_analytics.metrics.rows import attempts_of_session as session
 from verify_analytics import metrics
 from verify_analytics.errors import ArgumentError, DoubtfulWarning, SchemaError
 from verify_analytics.metrics.definitions import undefined
 
 Build = Callable[..., Any]
-Row = dict[str, Any]
-SECOND = 1_000_000
-MINUTE = 60 * SECOND
-AS_OF_US = 1_793_232_000_000_000  # 2026-10-29T00:00Z
-START_US = AS_OF_US - 24 * 60 * MINUTE
 BESIDE = ["not_asked", "immature", "unobserved", "unknown", "not_observable"]
-
-
-def session(name: str, *outcomes: str, app: float | None = None, **facts: Any) -> list[Row]:
-    """Give one session: an attempt a minute, each with an outcome; verified so many seconds on."""
-    verified_us = None if app is None else START_US + round(app * SECOND)
-    return [
-        {
-            "session_id": name,
-            "key": f"{name}-{number}",
-            "attempt_id": f"{name}-{number}",
-            "attempt_sequence": number,
-            "role": "first_choice" if number == 1 else "after_verified" if app and app < 60 else "resend",
-            "outcome": outcome,
-            "error_code": "30" if outcome == "failed" else None,
-            "started_us": START_US + (number - 1) * MINUTE,
-            "last_started_us": START_US + (len(outcomes) - 1) * MINUTE,
-            "attempts_in_session": len(outcomes),
-            "session_verified_app_us": verified_us,
-            "app_first_us": START_US - MINUTE,
-            "app_last_us": AS_OF_US,
-            **facts,
-        }
-        for number, outcome in enumerate(outcomes, 1)
-    ]
-
-
-def together(*sessions: list[Row]) -> list[Row]:
-    return [row for rows in sessions for row in rows]
 
 
 TEN = together(
     session("a", "delivered", app=20),
     session("b", "undelivered", app=20),
-    session("c", "failed", app=20),
+    session("c", "failed 30", app=20),
     session("d", "accepted", app=20),
     # Which of the two codes was typed in, nobody knows.
     session("e", "undelivered", "accepted", app=90),
@@ -65,19 +33,6 @@ TEN = together(
     # Verified after the window.
     session("j", "delivered", app=3600),
 )
-
-
-def row(frame: pd.DataFrame, measure: str, **where: Any) -> pd.Series:
-    rows = frame[frame["measure"] == measure]
-    for name, value in where.items():
-        rows = rows[rows[name] == value]
-    assert len(rows) == 1, frame
-    return rows.iloc[0]
-
-
-def counted(frame: pd.DataFrame, measure: str, **where: Any) -> tuple[int, int]:
-    found = row(frame, measure, **where)
-    return int(found["count"]), int(found["n"])
 
 
 def test_ten_sessions_give_the_figures_one_works_out_by_hand(attempts_of: Build, engine: Build) -> None:

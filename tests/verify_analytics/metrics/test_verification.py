@@ -5,20 +5,16 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy import stats as scipy_stats
 from statsmodels.stats.proportion import proportion_confint
 
+from tests.verify_analytics.metrics.rows import AS_OF_US, MINUTE, SECOND, START_US, counted, row
 from verify_analytics import metrics
 from verify_analytics.errors import ArgumentError, DoubtfulWarning, SchemaError
 from verify_analytics.metrics.definitions import undefined
 
 Build = Callable[..., Any]
-SECOND = 1_000_000
-MINUTE = 60 * SECOND
-AS_OF_US = 1_793_232_000_000_000  # 2026-10-29T00:00Z
-START_US = AS_OF_US - 24 * 60 * MINUTE
 
 LEFT_OUT = ["immature", "unobserved", "unknown", "not_observable"]
 
@@ -51,19 +47,6 @@ TEN: list[dict[str, Any]] = [
     verified(5, attempts_before_verified=0),
     verified(5, observable_app=False),
 ]
-
-
-def row(frame: pd.DataFrame, measure: str, **where: Any) -> pd.Series:
-    rows = frame[frame["measure"] == measure]
-    for name, value in where.items():
-        rows = rows[rows[name] == value]
-    assert len(rows) == 1, frame
-    return rows.iloc[0]
-
-
-def counted(frame: pd.DataFrame, measure: str, **where: Any) -> tuple[int, int]:
-    found = row(frame, measure, **where)
-    return int(found["count"]), int(found["n"])
 
 
 def test_ten_sessions_give_the_figures_one_works_out_by_hand(sessions_of: Build, engine: Build) -> None:

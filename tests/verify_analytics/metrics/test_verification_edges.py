@@ -8,13 +8,12 @@ from typing import Any, NamedTuple
 import pandas as pd
 import pytest
 
+from tests.verify_analytics.metrics.rows import AS_OF_US, Row
 from verify_analytics import metrics, model
 from verify_analytics.errors import DoubtfulWarning
 from verify_analytics.model.columns import ATTEMPTS, SESSIONS
 
 Build = Callable[..., Any]
-Row = dict[str, Any]
-AS_OF_US = 1_793_232_000_000_000  # 2026-10-29T00:00Z
 BESIDE = ["immature", "unobserved", "unknown", "not_observable"]
 
 

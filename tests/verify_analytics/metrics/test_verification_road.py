@@ -12,6 +12,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
+from tests.verify_analytics.conftest import kept
 from verify_analytics import load, metrics, model, simulate
 
 END = datetime(2026, 10, 29, tzinfo=UTC)
@@ -41,7 +42,7 @@ def attempts(request: pytest.FixtureRequest, history: simulate.History) -> Any:
         verifications=load.verifications(into(frames["verifications"])),
         pulse=load.pulse(into(frames["pulse"])),
     )
-    return load.keep(found) if request.param == "duckdb" else found
+    return kept(found)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +59,7 @@ def reading(history: simulate.History) -> Any:
 
 @pytest.fixture(scope="module")
 def sessions(attempts: Any) -> Any:
-    return model.sessions(attempts)
+    return kept(model.sessions(attempts))
 
 
 @pytest.fixture(scope="module")
@@ -228,11 +229,14 @@ def expected(reading: Any) -> list[pd.DataFrame]:
     return figures(reading, model.sessions(reading))
 
 
+# With other options and the sample, `everywhere` shows both in every run.
+@pytest.mark.full
 def test_every_engine_gives_the_same_figures(attempts: Any, sessions: Any, expected: list[pd.DataFrame]) -> None:
     for ours, theirs in zip(figures(attempts, sessions), expected, strict=True):
         pd.testing.assert_frame_equal(ours, theirs, rtol=0, atol=1e-9)
 
 
+@pytest.mark.full
 def test_a_filtered_frame_of_any_engine_gives_the_same_figures(attempts: Any, expected: list[pd.DataFrame]) -> None:
     """An analyst keeps the sessions of one country: its rows in the whole, and alone, are the same."""
     country = expected[1].loc[expected[1]["pooled"] == "", "country"].iloc[0]

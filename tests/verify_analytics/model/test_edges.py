@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.verify_analytics.conftest import callback, kept
+from tests.verify_analytics.conftest import MOSTLY_FEW, callback, kept
 from verify_analytics import model
 
 NOTHING = {column.name: None for column in model.CALLBACKS if column.nullable and column.name != "attempt_id"}
@@ -119,6 +119,7 @@ EDGES: dict[str, tuple[list[dict[str, Any]], list[Any], list[Any]]] = {
 }
 
 
+@pytest.mark.parametrize("engine", MOSTLY_FEW, indirect=True)
 @pytest.mark.parametrize("why", EDGES)
 def test_a_history_is_read_at_the_edge(why: str, engine: Any, after: Any, rows_of: Any) -> None:
     rows, attempts, sessions = EDGES[why]

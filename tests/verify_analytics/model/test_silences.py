@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.verify_analytics.conftest import ENGINES, START, Engine, callback, kept, rows_of
+from tests.verify_analytics.conftest import ENGINES, MOSTLY_FEW, START, Engine, callback, kept, rows_of
 from verify_analytics import model
 from verify_analytics.errors import SchemaError
 from verify_analytics.simulate.spells import Begun, speech
@@ -255,6 +255,7 @@ HISTORIES = st.lists(BLOCKS, min_size=1, max_size=4) | st.tuples(
 EXAMPLES = {"pandas": 2, "pandas-arrow": 2, "polars": 15, "polars-lazy": 3, "duckdb": 2}
 
 
+@pytest.mark.parametrize("engine", MOSTLY_FEW, indirect=True)
 @pytest.mark.parametrize("times", [1, pytest.param(20, marks=pytest.mark.full)])
 def test_what_is_observable_equals_what_the_witness_concludes(engine: Any, after: Any, us: Any, times: int) -> None:
     """The witness walks through reports in plain Python; seen from the end, or from a moment in the middle."""

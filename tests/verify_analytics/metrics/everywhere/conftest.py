@@ -181,9 +181,3 @@ def given_of(
 @pytest.fixture(scope="session", name="given_of")
 def _given_of() -> Callable[..., Given]:
     return given_of
-
-
-@pytest.fixture(scope="session", params=[name for name in INTO if name != "polars"])
-def engine_name(request: pytest.FixtureRequest) -> str:
-    """Every engine but Polars, which the others are measured against."""
-    return str(request.param)
