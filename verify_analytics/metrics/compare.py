@@ -91,7 +91,8 @@ def compare(
     Warns
     -----
     DoubtfulWarning
-        Where rows are in one side only, and where ``"others"`` pools other groups in one frame than in the other.
+        Where rows are in one side only, where ``"others"`` pools other groups in one frame than in the other, and where
+        channels are compared without their `role`.
 
     Notes
     -----
@@ -106,6 +107,7 @@ def compare(
     difference of `relevant` four times in five (`verify_analytics.stats.sample_size_two_proportions`) has one of about
     ``1.4 relevant``. With fewer data a difference may well be there and be missed, and that is said.
 
+    With `adjust` the verdict accounts for all questions, and the interval shown is still that of each by itself.
     Paired data are not for it: the same sessions in both sides, before and after, or two measures of one group. That
     cannot be seen in the figures. Two roles, or two channels, of attempts are such a case: a first message and its
     fallback call belong to one session, and the call is there because the message failed. Compare channels within the
@@ -123,14 +125,14 @@ def compare(
     Examples
     --------
     >>> made = pd.DataFrame(
-    ...     {"channel": ["sms", "voice"], "measure": "confirmed", "count": [56, 48], "n": [70, 80], "rate": [0.8, 0.6]}
+    ...     {"country": ["DE", "FR"], "measure": "confirmed", "count": [56, 48], "n": [70, 80], "rate": [0.8, 0.6]}
     ... ).assign(interval="wilson")
     >>> made["low"], made["high"] = stats.wilson(made["count"], made["n"])
-    >>> found = compare(made, between="channel", first="sms", second="voice").iloc[0]
+    >>> found = compare(made, between="country", first="DE", second="FR").iloc[0]
     >>> print(f"{found['verdict']}, by {found['low']:.4f} to {found['high']:.4f}")
     higher, by 0.0524 to 0.3339
     >>> print(found["sentence"].partition(";")[0])
-    confirmed: 80.0 % in sms, 60.0 % in voice: higher by 20.0 points
+    confirmed: 80.0 % in DE, 60.0 % in FR: higher by 20.0 points
     """
     relevant_seconds = _checked(relevant, relevant_time, adjust)
     if (other is None) == (between is None):
@@ -148,6 +150,11 @@ def compare(
     if only.any():
         said = ", ".join(f"{(rows['only_in'] == name).sum()} in {name!r}" for name in called)
         _doubt(f"{only.sum()} of {len(rows)} rows are in one side only ({said}); they cannot be compared")
+    if between == "channel" and "role" not in frame.columns and (rows["measure"] == "confirmed").any():
+        _doubt(
+            "channels are compared whatever the role of their attempts: most calls follow a message that failed, and "
+            'meet the harder phones. Split by=["channel", "role"], or filter attempts to one role before'
+        )
     if pools_differ(*sides):
         _doubt("top= kept other groups in one frame than in the other, so their 'others' are not alike")
     return _judged(rows, called, adjust, {SHARE: relevant, NUMBER: relevant, SECONDS: relevant_seconds})

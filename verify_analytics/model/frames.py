@@ -70,7 +70,7 @@ def _wants_gaps(values: Any, name: str) -> bool:
     kind = str(values.dtype)
     if name in WHOLE and kind == "float64":
         there = values.dropna()
-        return bool((there == there.round()).all())
+        return not (there - there // 1).any()
     return kind == "Int64" or (name in WHOLE and kind == "int64")
 
 

@@ -13,6 +13,8 @@ from verify_analytics import metrics, stats
 from verify_analytics.errors import ArgumentError, DoubtfulWarning, SchemaError
 
 Build = Callable[..., Any]
+# Small frames here are split by channel for brevity.
+pytestmark = pytest.mark.filterwarnings("ignore:.*whatever the role:verify_analytics.errors.DoubtfulWarning")
 AS_OF = pd.Timestamp("2026-10-29", tz="UTC")
 LATER = pd.Timestamp("2026-11-29", tz="UTC")
 
@@ -422,3 +424,12 @@ def test_what_cannot_be_compared_is_refused_in_one_sentence(given: Any, options:
 def test_a_frame_that_no_metric_gave_is_refused() -> None:
     with pytest.raises(SchemaError, match="columns that metrics give, among them low"):
         metrics.compare(SPLIT.drop(columns="low"), SPLIT)
+
+
+def test_channels_without_their_role_are_doubted(attempts_of: Build) -> None:
+    attempts = attempts_of([{"channel": channel} for channel in ("sms", "sms", "voice")])
+    bare = metrics.delivery_rate(attempts, by="channel")
+    with pytest.warns(DoubtfulWarning, match="whatever the role"):
+        metrics.compare(bare, between="channel", first="sms", second="voice")
+    within = metrics.delivery_rate(attempts, by=["channel", "role"])
+    metrics.compare(within, between="channel", first="sms", second="voice")
