@@ -41,6 +41,7 @@ def sessions(count: int, seed: int = 0) -> pd.DataFrame:
             "verified_app_us": pd.Series(verified, dtype="Int64").where(told),
             "observable_app": True,
             "app_last_us": AS_OF_US,
+            "attempts_missing": 0,
             "unobserved": False,
             "mature": last + 1500 * SECOND <= AS_OF_US,
             "as_of_us": AS_OF_US,

@@ -20,7 +20,7 @@ from verify_analytics.model.frames import Frame
 from .engine import collected
 from .periods import DAY_US, MINUTE_US, from_us
 
-# As many characters of a block as tell area codes apart, and few enough that prefixes stay few: "+1212".
+# As many characters of a block as tell area codes apart, and few enough that prefixes stay few: "12125", or "+1212".
 PREFIX = 6
 # Calling codes whose mobile numbers have area codes: North America, and those that libphonenumber calls geographical
 # (phonenumbers.phonenumberutil; Indonesia, of whose prefixes few are, is left out). Elsewhere the zone of a mobile
