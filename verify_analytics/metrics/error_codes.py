@@ -121,8 +121,8 @@ def error_codes(
     Only mature attempts count. A code that did not occur in a group has no row there: a mean over the groups that have
     one is too high. Where several callbacks of an attempt named different codes, the model keeps the
     smallest of the winning state: a rule for ties, not a ranking of causes. A code is what the carrier chose to say.
-    `category` and `retryable` are this project's reading of the provider's advice. Attempts of one session are alike,
-    and the intervals are widened by the design effect.
+    `category` and `retryable` are this project's reading of the provider's advice. Attempts come in sessions, and
+    the intervals are widened by the design effect.
 
     References
     ----------

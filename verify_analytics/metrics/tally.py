@@ -1,7 +1,7 @@
-"""How many units fell into each category, and how alike are those of one session? One query, a small table back.
+"""How many units fell into each category, and in which sessions? One query, a small table back.
 
 A metric names categories, one for each row; every numerator and denominator is a sum of categories. So that intervals
-can widen where attempts of one session are alike, rows are counted by cluster first, and clusters of the same make-up
+can widen because attempts come in sessions, rows are counted by cluster first, and clusters of the same make-up
 are counted together: the table stays small, however many sessions there are.
 """
 
