@@ -7,9 +7,24 @@ says in words what it shows.
 # Imported at once and not on demand: a function and its module may share a name, and the function must win.
 from .canvas import Chart
 from .delivery import delivery_rate
+from .doubts import completeness, lawful_order, receipt_trust
 from .error_codes import error_codes
 from .files import inline, png, svg
 from .retries import retries
 from .speed import time_to_verify
+from .verification import verification_rate
 
-__all__ = ["Chart", "delivery_rate", "error_codes", "inline", "png", "retries", "svg", "time_to_verify"]
+__all__ = [
+    "Chart",
+    "completeness",
+    "delivery_rate",
+    "error_codes",
+    "inline",
+    "lawful_order",
+    "png",
+    "receipt_trust",
+    "retries",
+    "svg",
+    "time_to_verify",
+    "verification_rate",
+]
