@@ -6,19 +6,27 @@ says in words what it shows.
 
 # Imported at once and not on demand: a function and its module may share a name, and the function must win.
 from .canvas import Chart
+from .compare import compare
 from .delivery import delivery_rate
 from .doubts import completeness, lawful_order, receipt_trust
 from .error_codes import error_codes
 from .files import inline, png, svg
+from .funnel import funnel
 from .retries import retries
 from .speed import time_to_verify
+from .transitions import transitions
 from .verification import verification_rate
+from .webhooks import collector_gaps, collector_health, webhook_health
 
 __all__ = [
     "Chart",
+    "collector_gaps",
+    "collector_health",
+    "compare",
     "completeness",
     "delivery_rate",
     "error_codes",
+    "funnel",
     "inline",
     "lawful_order",
     "png",
@@ -26,5 +34,7 @@ __all__ = [
     "retries",
     "svg",
     "time_to_verify",
+    "transitions",
     "verification_rate",
+    "webhook_health",
 ]
