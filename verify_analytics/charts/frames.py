@@ -20,8 +20,8 @@ LEFT_OUT = {
 }
 
 
-def checked(frame: object, columns: Sequence[str], *, name: str) -> pd.DataFrame:
-    """Make sure that this is what the metric of the same name gives.
+def checked(frame: object, columns: Sequence[str], *, name: str, metric: str = "") -> pd.DataFrame:
+    """Make sure that this is what the metric of the same name gives, or another `metric` of which this is a view.
 
     Raises
     ------
@@ -30,16 +30,17 @@ def checked(frame: object, columns: Sequence[str], *, name: str) -> pd.DataFrame
     SchemaError
         For a frame that lacks a column.
     """
+    metric = metric or name
     if not isinstance(frame, pd.DataFrame):
         raise ArgumentError(
-            f"charts.{name} draws the frame that metrics.{name} gives; got {type(frame).__name__}. "
-            f"Try charts.{name}(metrics.{name}(…))"
+            f"charts.{name} draws the frame that metrics.{metric} gives; got {type(frame).__name__}. "
+            f"Try charts.{name}(metrics.{metric}(…))"
         )
     missing = [column for column in columns if column not in frame.columns]
     if missing:
         there = [str(column) for column in frame.columns]
         raise SchemaError(
-            f"charts.{name} draws the frame that metrics.{name} gives, and this one has no column {missing[0]!r}: "
+            f"charts.{name} draws the frame that metrics.{metric} gives, and this one has no column {missing[0]!r}: "
             f"{near_name(missing[0], there)}"
         )
     return frame

@@ -216,7 +216,7 @@ def _marks(ground: Ground, row: Row, middle: float) -> None:
         if ground.kind == "bar":
             axes.barh(here, mark.rate, height=11, color=look.colour, hatch=look.hatch, edgecolor=PAPER, label=label)
             axes.plot([mark.low, mark.high], [here, here], color=PAPER, linewidth=3.6, label="_edge", zorder=2)
-        colour = INK if ground.kind == "bar" else _lighter(look.colour, alpha)
+        colour = INK if ground.kind == "bar" else lighter(look.colour, alpha)
         _whisker(ground, mark, here, colour, label)
         if ground.kind == "dot":
             axes.plot(
@@ -224,8 +224,8 @@ def _marks(ground: Ground, row: Row, middle: float) -> None:
                 [here],
                 marker=look.marker,
                 markersize=DOT,
-                markerfacecolor=_lighter(look.colour, alpha) if mark.filled else PAPER,
-                markeredgecolor=_lighter(look.colour, alpha),
+                markerfacecolor=lighter(look.colour, alpha) if mark.filled else PAPER,
+                markeredgecolor=lighter(look.colour, alpha),
                 markeredgewidth=1.3,
                 linestyle="none",
                 label=label,
@@ -252,10 +252,10 @@ def _whisker(ground: Ground, mark: Mark, y: float, colour: str, label: str) -> N
     )
 
 
-def _lighter(colour: str, alpha: float) -> str:
+def lighter(colour: str, alpha: float) -> str:
     """Mix a colour with white paper; unlike transparency it prints and overlaps cleanly.
 
-    >>> _lighter("#000000", 0.5)
+    >>> lighter("#000000", 0.5)
     '#808080'
     """
     parts = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
