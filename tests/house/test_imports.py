@@ -56,6 +56,8 @@ TOOLKIT = {
     "charts": {"errors", "model", "stats"},
     "simulate": {"errors"},
     "report": {"errors", "model", "stats", "load", "metrics", "charts"},
+    # What notebooks import; no other room knows it.
+    "notebook": {"errors", "model", "load", "metrics", "charts", "report"},
     "demo": {"errors", "model", "stats", "load", "metrics", "charts", "report", "simulate"},
     "cli": {"errors", "model", "stats", "load", "metrics", "charts", "report", "simulate", "demo"},
 }

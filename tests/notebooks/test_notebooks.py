@@ -1,73 +1,77 @@
-"""Every notebook runs from top to bottom on the sample, shows something, and is kept without its outputs."""
+"""Every notebook answers its question on the sample and on any store, and is kept thin and without outputs."""
 
-import asyncio
-import warnings
+import json
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
 
-import nbclient
-import nbformat
 import pytest
-from jupyter_client.manager import AsyncKernelManager
 
-ROOT = Path(__file__).resolve().parents[2]
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+from tests.notebooks.running import NOTEBOOKS, ROOT, cells, inside, shown_by
+from verify_analytics import charts, notebook
+from verify_analytics.errors import DoubtfulWarning
 
-
-class Quiet(AsyncKernelManager):
-    """A kernel over a local socket: one over TCP says aloud, at every start, that it is not encrypted."""
-
-    folder = ""
-
-    def __init__(self, **settings: object) -> None:
-        super().__init__(**{**settings, "transport": "ipc", "ip": str(Path(self.folder) / "k")})
+EACH = pytest.mark.parametrize("book", NOTEBOOKS, ids=lambda path: path.stem)
+DOUBTS = f"ignore::{DoubtfulWarning.__module__}.DoubtfulWarning"
+QUESTIONS = ["01", "02", "03", "04", "05", "06", "07", "_t"]
+PARAMETERS = {"store", "as_of", "since", "until", "patience", "window", "out"}
 
 
-def opened(notebook: Path) -> Any:
-    return nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]
+def test_there_is_one_for_each_question_and_a_template() -> None:
+    assert [notebook.name[:2] for notebook in NOTEBOOKS] == QUESTIONS
 
 
-def named(notebook: Path) -> str:
-    return notebook.stem
+@EACH
+@pytest.mark.filterwarnings(DOUBTS)
+def test_answers_on_the_sample_and_exports_what_it_showed(book: Path, tmp_path: Path) -> None:
+    shown = shown_by(book, {"out": str(tmp_path / "figures")}, pictures=False)
+    assert [each for each in shown if isinstance(each, charts.Chart)]
+    kinds = {path.suffix for path in (tmp_path / "figures").iterdir()}
+    assert kinds == {".png", ".svg", ".csv"}
+    assert str(tmp_path) in repr(shown[-1])
 
 
-def test_there_are_notebooks() -> None:
-    assert NOTEBOOKS
+@EACH
+@pytest.mark.filterwarnings(DOUBTS)
+def test_says_so_where_nothing_happened_in_the_period(book: Path) -> None:
+    quiet = {"since": "2026-10-01T00:00Z", "border": "2026-10-02T00:00Z", "until": "2026-10-03T00:00Z"}
+    shown = shown_by(book, quiet, pictures=False)
+    drawn = [each for each in shown if isinstance(each, charts.Chart)]
+    assert drawn
+    assert all(len(chart.alt) > len(chart.title) + 10 for chart in drawn)
 
 
-@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=named)
-def test_runs_from_top_to_bottom(notebook: Path, tmp_path: Path) -> None:
-    book = opened(notebook)
-    # Named from the root: the kernel works in another folder; and short, for a socket's name has 108 bytes at most.
-    with TemporaryDirectory(prefix="k-") as folder, warnings.catch_warnings():
-        # Jupyter's own libraries warn about themselves; the notebook's cells run in a kernel of their own.
-        warnings.simplefilter("ignore")
-        client = nbclient.NotebookClient(
-            book,
-            timeout=120,
-            kernel_manager_class=type("Here", (Quiet,), {"folder": folder}),
-            resources={"metadata": {"path": str(ROOT / "notebooks")}},
-        )
-        asyncio.run(client.async_execute())
-    outputs = [output for cell in book.cells if cell.cell_type == "code" for output in cell.outputs]
-    assert not [output for output in outputs if output.output_type == "error"]
-    said = [output.text for output in outputs if output.output_type == "stream" and output.name == "stderr"]
-    assert not [text for text in said if "Traceback" in text or "DeprecationWarning" in text]
-    assert [output for output in outputs if "image/png" in output.get("data", {})], "no chart was shown"
+@EACH
+def test_is_kept_without_outputs(book: Path) -> None:
+    code = [cell for cell in json.loads(book.read_text())["cells"] if cell["cell_type"] == "code"]
+    assert not [cell for cell in code if cell["outputs"] or cell["execution_count"]]
 
 
-@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=named)
-def test_is_kept_without_outputs(notebook: Path) -> None:
-    book = opened(notebook)
-    code = [cell for cell in book.cells if cell.cell_type == "code"]
-    assert not [cell for cell in code if cell.outputs or cell.execution_count]
-
-
-@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=named)
-def test_has_parameters_and_stays_thin(notebook: Path) -> None:
-    book = opened(notebook)
-    code = [cell for cell in book.cells if cell.cell_type == "code"]
-    assert [cell for cell in code if "parameters" in cell.metadata.get("tags", [])]
+@EACH
+def test_takes_the_parameters_first_and_exports_last_and_is_thin_between(book: Path) -> None:
+    code = [cell for cell in cells(book) if cell.kind == "code"]
+    assert code[0].tags == ("parameters",)
+    assert code[-1].tags == ("export",)
+    named = {line.split(" = ")[0] for line in code[0].source.splitlines() if " = " in line}
+    assert named >= PARAMETERS
     assert all(len(cell.source.splitlines()) <= 30 for cell in code)
-    assert "def " not in "".join(cell.source for cell in code)
+    assert not [cell for cell in code if "def " in cell.source or "lambda" in cell.source]
+    # Thinking aloud: there is as much text as code.
+    assert sum(cell.kind == "markdown" for cell in cells(book)) >= len(code) / 3
+
+
+@EACH
+def test_links_lead_somewhere(book: Path) -> None:
+    for cell in cells(book):
+        for target in [part.split(")")[0] for part in cell.source.split("](")[1:]] if cell.kind == "markdown" else []:
+            assert (book.parent / target).exists(), target
+
+
+@pytest.mark.filterwarnings(DOUBTS)
+def test_what_the_first_notebook_shows_is_what_a_browser_can_show() -> None:
+    assert shown_by(NOTEBOOKS[0])
+
+
+@pytest.mark.parametrize("folder", [ROOT, ROOT / "notebooks"], ids=["root", "notebooks"])
+def test_the_store_is_found_from_the_folder_of_the_notebook_and_from_the_root(folder: Path) -> None:
+    with inside(folder):
+        found = notebook.study("data/sample/callbacks.parquet", as_of="2026-10-29T00:00Z")
+    assert found.summary == "423 sessions, with 546 attempts; as of 2026-10-29 00:00 UTC."
