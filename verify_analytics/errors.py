@@ -41,3 +41,12 @@ def near_name(asked: str, known: Iterable[str]) -> str:
     near = get_close_matches(asked, names, n=1)
     hint = f"did you mean '{near[0]}'? " if near else ""
     return f"{hint}Known: {', '.join(names) or 'none'}"
+
+
+def no_name(module: str, asked: str, known: Iterable[str]) -> AttributeError:
+    """Say that a module has no such name, with the nearest one it has.
+
+    >>> str(no_name("metrics", "delivery_rat", ["delivery_rate", "retries"]))
+    "metrics has no 'delivery_rat': did you mean 'delivery_rate'? Known: delivery_rate, retries"
+    """
+    return AttributeError(f"{module} has no {asked!r}: {near_name(asked, known)}", name=asked)

@@ -4,6 +4,10 @@ A chart draws what the metric's frame says and computes nothing. `png` and `svg`
 says in words what it shows.
 """
 
+from typing import NoReturn
+
+from verify_analytics.errors import no_name
+
 # Imported at once and not on demand: a function and its module may share a name, and the function must win.
 from .attempts import attempts_per_session, retry_gaps
 from .canvas import Chart
@@ -46,3 +50,7 @@ __all__ = [
     "webhook_health",
     "when_to_switch",
 ]
+
+
+def __getattr__(name: str) -> NoReturn:
+    raise no_name("verify_analytics.charts", name, __all__)

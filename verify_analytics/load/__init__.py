@@ -10,11 +10,11 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import duckdb
 
-from verify_analytics.errors import ArgumentError, LeftOutNotice
+from verify_analytics.errors import ArgumentError, LeftOutNotice, no_name
 from verify_analytics.load import exclusions, files, frames, leftout, stores
 from verify_analytics.load.asked import PLIVO
 from verify_analytics.load.connection import connection, forget, keep
@@ -36,6 +36,11 @@ __all__ = [
     "pulse",
     "verifications",
 ]
+
+
+def __getattr__(name: str) -> NoReturn:
+    raise no_name("verify_analytics.load", name, __all__)
+
 
 Columns = Mapping[str, str] | str | None
 

@@ -5,6 +5,10 @@ figure carries its numerator, denominator and interval, from when it was seen, a
 """
 
 # Imported at once and not on demand: a function and its module may share a name, and the function must win.
+from typing import NoReturn
+
+from verify_analytics.errors import no_name
+
 from .clock_faults import clock_faults
 from .collector import collector_gaps, collector_health
 from .compare import compare
@@ -42,3 +46,7 @@ __all__ = [
     "webhook_health",
     "when_to_switch",
 ]
+
+
+def __getattr__(name: str) -> NoReturn:
+    raise no_name("verify_analytics.metrics", name, __all__)

@@ -5,6 +5,9 @@ them from one moment. ``attempts`` is the three together, ``sessions`` groups wh
 ``silences`` lists when a source told nothing, ``story`` tells one session.
 """
 
+from typing import NoReturn
+
+from verify_analytics.errors import no_name
 from verify_analytics.model.columns import (
     ATTEMPTS,
     CALLBACKS,
@@ -38,3 +41,7 @@ __all__ = [
     "silences",
     "story",
 ]
+
+
+def __getattr__(name: str) -> NoReturn:
+    raise no_name("verify_analytics.model", name, __all__)

@@ -4,8 +4,16 @@
 shown. Nothing here computes a figure.
 """
 
+from typing import NoReturn
+
+from verify_analytics.errors import no_name
+
 from .exporting import export
 from .showing import Readable, show
 from .studying import Study, study
 
 __all__ = ["Readable", "Study", "export", "show", "study"]
+
+
+def __getattr__(name: str) -> NoReturn:
+    raise no_name("verify_analytics.notebook", name, __all__)

@@ -20,8 +20,8 @@ class Study(NamedTuple):
     """One store as a notebook looks at it.
 
     `callbacks` are those received in the period, `attempts` and `sessions` those of sessions that started in it;
-    `pulse` and `verifications` are None where the store keeps none. Frames are DuckDB relations, or of the analyst's own
-    engine.
+    `pulse` and `verifications` are None where the store keeps none. Frames are DuckDB relations, or those of the
+    analyst's own engine.
     """
 
     callbacks: Any
