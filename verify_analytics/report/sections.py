@@ -1,7 +1,7 @@
 """Which questions does a report answer, and in which order? For each: chart, reading, meaning, table."""
 
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
@@ -22,13 +22,23 @@ DELIVERY = {
 
 
 class Section(NamedTuple):
-    """One question of the report; `name` is that of its frame, its files and its meaning."""
+    """One view of the report; `name` is that of its files and its meaning, and of its frame unless `frame` says so.
+
+    `folded` views are opened by whoever wants more.
+    """
 
     name: str
     title: str
     draw: Callable[..., charts.Chart]
     read: Callable[[pd.DataFrame], str]
-    table: Callable[[pd.DataFrame], Table]
+    table: Callable[[pd.DataFrame], Table] | None
+    frame: str = ""
+    folded: bool = False
+
+    @property
+    def source(self) -> str:
+        """The frame that is drawn."""
+        return self.frame or self.name
 
     @property
     def meaning(self) -> tuple[str, ...]:
@@ -89,6 +99,15 @@ CHAPTERS = (
                 charts.delivery_rate,
                 readings.by_day,
                 _delivery(("channel", "day"), "Delivery by channel and day", most=0),
+                folded=True,
+            ),
+            Section(
+                "delivery-by-number-block",
+                "By block of numbers",
+                charts.delivery_rate,
+                readings.by_block,
+                _delivery(("number_block",), "Delivery by block of numbers"),
+                folded=True,
             ),
         ),
     ),
@@ -126,4 +145,14 @@ CHAPTERS = (
             ),
         ),
     ),
+    Chapter("data", "Is anything wrong with the data?", ()),
 )
+
+
+def shown_chapters(frames: Mapping[str, pd.DataFrame]) -> tuple[Chapter, ...]:
+    """Name the chapters with the views of which there are figures: blocks of numbers only where they were asked for."""
+    kept = [
+        chapter._replace(sections=tuple(each for each in chapter.sections if each.source in frames))
+        for chapter in CHAPTERS
+    ]
+    return tuple(kept)

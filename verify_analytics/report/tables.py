@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from verify_analytics.charts.frames import in_reading_order
+from verify_analytics.charts.frames import SIZED, in_reading_order
 from verify_analytics.charts.words import GROUPS, count, interval, named, percent, printable, seconds
 
 from .readings import NOT_KNOWN, span
@@ -47,6 +47,10 @@ class Table(NamedTuple):
     heads: tuple[Cell, ...]
     rows: tuple[tuple[Cell, ...], ...]
     more: int = 0
+
+
+# A figure of so few that it is not to be shown.
+HIDDEN = Cell("hidden")
 
 
 def name(text: str, small: str = "") -> Cell:
@@ -115,16 +119,20 @@ def by_group(
     most
         How many rows at most.
     """
-    first = in_reading_order(frame[frame["measure"] == next(iter(measures))], by)
+    main = next(iter(measures))
+    mine = frame[frame["measure"].isin(measures)]
+    first = in_reading_order(mine.sort_values("measure", key=lambda m: m != main, kind="stable").drop_duplicates(list(by)), by)
+    first = first.sort_index(kind="stable") if not set(by) & set(SIZED) else first
     heads = (*(name(GROUPS.get(each, each)) for each in by), Cell(n), *(Cell(head) for head in measures.values()))
     rows = []
     for _, group in first.head(most).iterrows():
         mine = frame
         for each in by:
             mine = mine[mine[each] == group[each]]
-        cells = [name(named(group[each], each)) for each in by] + [Cell(count(group["n"]))]
-        for measure in measures:
-            cells += [rate_cell(row) for _, row in mine[mine["measure"] == measure].iterrows()]
+        cells = [name(named(group[each], each)) for each in by]
+        found = {str(row["measure"]): row for _, row in mine.iterrows()}
+        cells.append(Cell(count(found[main]["n"])) if main in found else HIDDEN)
+        cells += [rate_cell(found[measure]) if measure in found else HIDDEN for measure in measures]
         rows.append(tuple(cells))
     return Table(caption, heads, tuple(rows), max(0, len(first) - most))
 
@@ -132,7 +140,7 @@ def by_group(
 def of_errors(frame: pd.DataFrame) -> Table:
     """Explain the most frequent codes."""
     shown = frame[frame["measure"] == "share_of_unsuccessful"]
-    of_all = frame[frame["measure"] == "share_of_all"]
+    of_all = frame[frame["measure"] == "share_of_all"].set_index(["channel", "code"])
     rows = [
         (
             name(named(row["channel"], "channel")),
@@ -141,11 +149,9 @@ def of_errors(frame: pd.DataFrame) -> Table:
             name(RETRYABLE[str(row["retryable"])]),
             Cell(count(row["count"])),
             rate_cell(row),
-            rate_cell(every),
+            rate_cell(of_all.loc[key]) if (key := (row["channel"], row["code"])) in of_all.index else HIDDEN,
         )
-        for (_, row), (_, every) in zip(
-            shown.head(MOST_CODES).iterrows(), of_all.head(MOST_CODES).iterrows(), strict=True
-        )
+        for _, row in shown.head(MOST_CODES).iterrows()
     ]
     heads = (*map(name, ("channel", "code", "what it means", "asking again")), Cell("attempts"))
     heads = (*heads, Cell("of unsuccessful"), Cell("of all"))
@@ -202,9 +208,9 @@ def of_times(frame: pd.DataFrame, by: Sequence[str]) -> Table:
         if "not_observable" in found:
             cells += [Cell("not observable"), *(Cell("–") for _ in range(len(SHARES) + len(SPANS) - 1))]
         else:
-            cells += [rate_cell(found[measure]) for measure in SHARES]
-            times = (found[measure] for measure in SPANS)
-            cells += [Cell(seconds(float(row["seconds"]), "–"), span(row)) for row in times]
+            cells += [rate_cell(found[measure]) if measure in found else HIDDEN for measure in SHARES]
+            times = (found.get(measure) for measure in SPANS)
+            cells += [HIDDEN if row is None else Cell(seconds(float(row["seconds"]), "–"), span(row)) for row in times]
         rows.append(tuple(cells))
     heads = (*(name(GROUPS.get(each, each)) for each in by), name("told by"), Cell("sessions"))
     heads = (*heads, *(Cell(head) for head in (*SHARES.values(), *SPANS.values())))
