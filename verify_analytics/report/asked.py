@@ -77,7 +77,10 @@ def answer(asked: Asked, given: Given) -> pd.DataFrame:
 
 
 def answers(
-    asked: Mapping[str, Asked], given: Given, say: Callable[[str], None]
+    asked: Mapping[str, Asked],
+    given: Given,
+    say: Callable[[str], None],
+    ready: Callable[[str, pd.DataFrame], None] | None = None,
 ) -> tuple[dict[str, pd.DataFrame], tuple[str, ...]]:
     """Ask every question once; what the metrics doubt is kept for the reader of the report, each doubt once."""
     frames = {}
@@ -86,6 +89,8 @@ def answers(
         for name, question in asked.items():
             say(f"computing {name}")
             frames[name] = answer(question, given)
+            if ready is not None:
+                ready(name, frames[name])
     doubts = [str(each.message).partition(": ")[2] for each in caught if issubclass(each.category, DoubtfulWarning)]
     for other in caught:
         if not issubclass(other.category, DoubtfulWarning):

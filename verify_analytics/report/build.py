@@ -4,15 +4,17 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pandas as pd
 from markupsafe import Markup
 
 from verify_analytics import charts
 from verify_analytics.errors import ArgumentError
 
 from . import folder
+from .drawing import Picture, Studio, Task
 from .manifest import manifest
 from .page import Shown, render
-from .sections import Section, shown_chapters
+from .sections import CHAPTERS, Section, shown_chapters
 from .study import Options, Study, study
 from .suppress import checked
 from .tables import as_csv
@@ -78,13 +80,25 @@ def build(
     target = Path(out).absolute()
     folder.check(target)
     options = Options(checked(min_cell), number_blocks=bool(number_blocks))
-    found = study(str(where), as_of=as_of, since=since, patience=patience, window=window, say=say, options=options)
     files: dict[str, bytes] = {}
-    shown: dict[str, Shown] = {}
+    with Studio() as studio:
+        found = study(
+            str(where),
+            as_of=as_of,
+            since=since,
+            patience=patience,
+            window=window,
+            say=say,
+            options=options,
+            ready=lambda name, frame: _ask(studio, name, frame),
+        )
+        pictures = studio.pictures(say)
     chapters = shown_chapters(found.frames)
-    for section in (section for chapter in chapters for section in chapter.sections):
-        say(f"drawing {section.name}")
-        shown[section.name] = _draw(section, found, files)
+    shown = {
+        section.name: _shown(section, pictures[section.name], found, files)
+        for chapter in chapters
+        for section in chapter.sections
+    }
     if found.change is not None:
         files["tables/comparison.csv"] = as_csv(found.change.rows).encode()
     for name, frame in found.frames.items():
@@ -95,15 +109,20 @@ def build(
     return Path(out) / "index.html"
 
 
-def _draw(section: Section, found: Study, files: dict[str, bytes]) -> Shown:
-    """Draw one chart twice, wide and narrow, and keep its files."""
+def _ask(studio: Studio, name: str, frame: pd.DataFrame) -> None:
+    """Have every view of a frame drawn."""
+    for section in (section for chapter in CHAPTERS for section in chapter.sections):
+        if section.source == name:
+            studio.ask(Task(section.name, section.draw, frame))
+
+
+def _shown(section: Section, picture: Picture, found: Study, files: dict[str, bytes]) -> Shown:
+    """Keep the files of one chart, and make it ready for the page."""
     frame = found.frames[section.source]
-    wide, narrow = (section.draw(frame, narrow=narrow) for narrow in (False, True))
-    picture = charts.svg(wide, name=section.name)
-    files[f"charts/{section.name}.svg"] = picture.encode()
-    files[f"charts/{section.name}.png"] = charts.png(wide)
+    files[f"charts/{section.name}.svg"] = picture.wide.encode()
+    files[f"charts/{section.name}.png"] = picture.png
     # Both come from our own charts, which escape every text they draw.
-    inline = [charts.inline(each) for each in (picture, charts.svg(narrow, name=f"{section.name}-narrow"))]
+    inline = [charts.inline(each) for each in (picture.wide, picture.narrow)]
     return Shown(
         section,
         Markup(inline[0]),  # noqa: S704

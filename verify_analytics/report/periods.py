@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-DAY = pd.Timedelta("1d")
+DAY = pd.Timedelta("1D")
 # A week has every weekday once; longer periods would hide what moved lately.
 MOST_DAYS = 7
 # Halves that are shorter say nothing, and hold hardly anybody who is old enough to be judged.

@@ -17,6 +17,7 @@ from .periods import choose
 from .suppress import suppressed, without_few
 
 Say = Callable[[str], None]
+Ready = Callable[[str, pd.DataFrame], None]
 
 
 class Options(NamedTuple):
@@ -46,9 +47,17 @@ class Study(NamedTuple):
 
 
 def study(
-    where: str, *, as_of: Any, since: Any, patience: Any, window: Any, say: Say, options: Options | None = None
+    where: str,
+    *,
+    as_of: Any,
+    since: Any,
+    patience: Any,
+    window: Any,
+    say: Say,
+    options: Options | None = None,
+    ready: Ready = lambda _name, _frame: None,
 ) -> Study:
-    """Load a store, fold it, and compute every figure of the report.
+    """Load a store, fold it, and compute every figure of the report; `ready` is told of each frame that is final.
 
     Raises
     ------
@@ -77,9 +86,11 @@ def study(
     counted = _counts(given.attempts, given.sessions)
     if not counted["sessions"]:
         raise NotFoundError(f"no session in {named_place(where)} started since {begin:%Y-%m-%d %H:%M} UTC; try earlier")
-    frames, doubts = answers(asked_for(number_blocks=options.number_blocks), given, say)
+    frames, doubts = answers(asked_for(number_blocks=options.number_blocks), given, say, None if options.min_cell else ready)
     context = frames["time-to-verify"].iloc[0]
     frames, hidden = suppressed(frames, options.min_cell)
+    for name, frame in frames.items() if options.min_cell else ():
+        ready(name, frame)
     return Study(
         frames=frames,
         facts=facts,

@@ -152,10 +152,10 @@ def _thin(frame: pd.DataFrame, keep: pd.Series, rows: Iterable[int], min_cell: i
 
 
 def _together(frame: pd.DataFrame, keep: pd.Series, rows: Iterable[int]) -> None:
-    """Take out both of two figures that are only read beside each other, where one of them went."""
+    """Take out a group whose main figures are only read beside each other, where one of them went."""
     pair = [at for at in rows if frame["measure"].iloc[at] in TOGETHER]
     if pair and not all(keep.iloc[at] for at in pair):
-        for at in pair:
+        for at in rows:
             keep.iloc[at] = False
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from verify_analytics.charts.frames import SIZED, in_reading_order
+from verify_analytics.charts.frames import in_reading_order
 from verify_analytics.charts.words import GROUPS, count, interval, named, percent, printable, seconds
 
 from .readings import NOT_KNOWN, span
@@ -120,9 +120,7 @@ def by_group(
         How many rows at most.
     """
     main = next(iter(measures))
-    mine = frame[frame["measure"].isin(measures)]
-    first = in_reading_order(mine.sort_values("measure", key=lambda m: m != main, kind="stable").drop_duplicates(list(by)), by)
-    first = first.sort_index(kind="stable") if not set(by) & set(SIZED) else first
+    first = in_reading_order(frame[frame["measure"] == main], by)
     heads = (*(name(GROUPS.get(each, each)) for each in by), Cell(n), *(Cell(head) for head in measures.values()))
     rows = []
     for _, group in first.head(most).iterrows():
@@ -131,7 +129,7 @@ def by_group(
             mine = mine[mine[each] == group[each]]
         cells = [name(named(group[each], each)) for each in by]
         found = {str(row["measure"]): row for _, row in mine.iterrows()}
-        cells.append(Cell(count(found[main]["n"])) if main in found else HIDDEN)
+        cells.append(Cell(count(group["n"])))
         cells += [rate_cell(found[measure]) if measure in found else HIDDEN for measure in measures]
         rows.append(tuple(cells))
     return Table(caption, heads, tuple(rows), max(0, len(first) - most))
