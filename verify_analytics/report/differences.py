@@ -37,6 +37,19 @@ def points(row: pd.Series) -> str:
     return f"{_signed(float(row['difference']))} points ({span})"
 
 
+def by_points(row: pd.Series) -> str:
+    """Write by how much a figure is higher or lower, with its interval, without signs; else as `points` does.
+
+    >>> by_points(pd.Series({"difference": -0.1, "low": -0.14, "high": -0.06}))
+    'by 10.0 points (6.0 to 14.0)'
+    """
+    low, high = float(row["low"]), float(row["high"])
+    if math.isnan(low) or math.isnan(high) or low * high <= 0:
+        return f"by {points(row)}"
+    least, most = sorted((abs(low), abs(high)))
+    return f"by {abs(100 * float(row['difference'])):.1f} points ({100 * least:.1f} to {100 * most:.1f})"
+
+
 def _signed(value: float) -> str:
     """Write a share as signed points.
 

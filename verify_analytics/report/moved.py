@@ -7,7 +7,7 @@ import pandas as pd
 from verify_analytics.charts.words import many, named
 
 from .changes import GROUP, MAIN, RELEVANT, Change
-from .differences import apart, points
+from .differences import apart, by_points
 
 MOST = 5
 # What a main figure is about, to say which of its groups moved with it.
@@ -85,11 +85,11 @@ def _main(row: pd.Series, behind: pd.DataFrame) -> str:
         subject += f", first choices by {named(row['channel'], 'channel')}"
     elif row["source"]:
         subject += f", as {named(row['source'])}"
-    said = f"{subject}: {apart(row)}, {row['verdict']} by {points(row)}."
+    said = f"{subject}: {apart(row)}, {row['verdict']} {by_points(row)}."
     if behind.empty:
         return said + (" No single country stands out." if row["measure"] in GROUPS else "")
     first = behind.iloc[0]
-    return f"{said} With it moved {_named(first)}: {apart(first)}, {points(first)}."
+    return f"{said} With it moved {_named(first)}: {apart(first)}, {first['verdict']} {by_points(first)}."
 
 
 def _behind(row: pd.Series, groups: pd.DataFrame) -> pd.DataFrame:
@@ -100,7 +100,7 @@ def _behind(row: pd.Series, groups: pd.DataFrame) -> pd.DataFrame:
 
 def _plain(row: pd.Series) -> str:
     named_ = _named(row)
-    return f"{named_[0].upper()}{named_[1:]}: {apart(row)}, {row['verdict']} by {points(row)}."
+    return f"{named_[0].upper()}{named_[1:]}: {apart(row)}, {row['verdict']} {by_points(row)}."
 
 
 def _named(row: pd.Series) -> str:
