@@ -34,19 +34,26 @@ class Given(NamedTuple):
     window: Any
 
 
+# In the order in which they are asked: what takes longest to draw comes early.
 FRAMES: dict[str, Asked] = {
+    "time-to-verify-by-country": Asked("time_to_verify", ("country",), of=SESSIONS, top=MOST_COUNTRIES),
     "delivery": Asked("delivery_rate"),
     "delivery-by-channel-and-role": Asked("delivery_rate", ("channel", "role")),
     "delivery-by-country": Asked("delivery_rate", ("country",)),
     "delivery-by-channel-and-day": Asked("delivery_rate", ("channel", "day")),
+    "delivery-by-country-and-day": Asked("delivery_rate", ("country", "day"), top=MOST_COUNTRIES),
+    "delivery-by-weekday-and-hour": Asked("delivery_rate", ("weekday", "hour")),
     "error-codes": Asked("error_codes"),
+    "error-codes-by-day": Asked("error_codes", ("day",)),
     "retries": Asked("retries"),
     "verification": Asked("verification_rate", of=SESSIONS),
     "time-to-verify": Asked("time_to_verify", of=SESSIONS),
-    "time-to-verify-by-country": Asked("time_to_verify", ("country",), of=SESSIONS),
+    "time-to-deliver": Asked("time_to_deliver", ("channel", "role")),
     "when-to-switch": Asked("when_to_switch", of=SESSIONS),
     "funnel": Asked("funnel"),
     "webhook-health": Asked("webhook_health", of=CALLBACKS),
+    "webhook-health-by-day": Asked("webhook_health", ("day",), of=CALLBACKS),
+    "collector-health": Asked("collector_health", ("day",), of=PULSE),
     "completeness": Asked("completeness"),
     "lawful-order": Asked("lawful_order"),
     "receipt-trust": Asked("receipt_trust"),
@@ -68,7 +75,7 @@ def answer(asked: Asked, given: Given) -> pd.DataFrame:
         options["top"] = asked.top
     if asked.metric in WINDOWED:
         options["window"] = given.window
-    if asked.of == CALLBACKS:
+    if asked.of in {CALLBACKS, PULSE}:
         options |= {"as_of": given.as_of}
     if asked.metric in PLACED:
         options["pulse"] = given.pulse

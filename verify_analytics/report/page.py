@@ -10,7 +10,7 @@ from markupsafe import Markup
 from verify_analytics.charts.words import count, many, moment, percent, seconds
 
 from .answers import answers
-from .asked import BLOCKS, FRAMES, asked_for
+from .asked import BLOCKS, FRAMES
 from .badges import REASONS, badges, left_out
 from .glossary import anchor, glossary
 from .headlines import Headline, headlines
@@ -61,7 +61,7 @@ def render(
         answers=answers(study),
         badges=badges(study),
         checks=table(study),
-        glossary=glossary(each.metric for each in asked_for(number_blocks=study.options.number_blocks).values()),
+        glossary=glossary(each.metric for each in FRAMES.values()),
         anchor=anchor,
         told=told,
         metric_of=lambda section: ASKED[section.source].metric,

@@ -11,7 +11,9 @@ import pandas as pd
 from verify_analytics import charts
 
 from . import readings
-from .tables import Table, by_group, of_errors, of_retries, of_times
+from . import readings_data as data
+from . import readings_sessions as sessions
+from .tables import Table, by_group, of_errors, of_measures, of_retries, of_times, of_waits
 
 DELIVERY = {
     "confirmed": "confirmed",
@@ -81,10 +83,17 @@ CHAPTERS = (
         (
             Section(
                 "delivery-by-channel-and-role",
-                "By channel and role",
+                "First choice against fallback",
                 charts.delivery_rate,
                 readings.by_channel_and_role,
                 _delivery(("channel", "role"), "Delivery by channel and role"),
+            ),
+            Section(
+                "delivery-by-channel-and-day",
+                "By day",
+                charts.delivery_rate,
+                readings.by_day,
+                _delivery(("channel", "day"), "Delivery by channel and day", most=0),
             ),
             Section(
                 "delivery-by-country",
@@ -94,11 +103,19 @@ CHAPTERS = (
                 _delivery(("country",), "Delivery by country"),
             ),
             Section(
-                "delivery-by-channel-and-day",
-                "By day",
+                "delivery-by-country-and-day",
+                "The largest countries by day",
                 charts.delivery_rate,
-                readings.by_day,
-                _delivery(("channel", "day"), "Delivery by channel and day", most=0),
+                sessions.countries_over_time,
+                _delivery(("country", "day"), "Delivery by country and day", most=0),
+                folded=True,
+            ),
+            Section(
+                "delivery-by-weekday-and-hour",
+                "By hour of the week",
+                charts.delivery_rate,
+                sessions.week,
+                _delivery(("weekday", "hour"), "Delivery by weekday and hour", most=0),
                 folded=True,
             ),
             Section(
@@ -114,14 +131,48 @@ CHAPTERS = (
     Chapter(
         "errors",
         "Why do they not arrive?",
-        (Section("error-codes", "Error codes", charts.error_codes, readings.errors, of_errors),),
+        (
+            Section("error-codes", "Error codes", charts.error_codes, readings.errors, of_errors),
+            Section(
+                "error-codes-by-day",
+                "The most frequent codes by day",
+                charts.error_codes,
+                sessions.codes_over_time,
+                None,
+                folded=True,
+            ),
+        ),
     ),
     Chapter(
         "retries",
         "What do people do when no code comes?",
         (
             Section(
-                "retries", "Retries and changes of channel", charts.retries, readings.retries, _of_source(of_retries)
+                "retry-flow",
+                "From attempt to attempt",
+                charts.retry_flow,
+                sessions.flow,
+                _of_source(of_retries),
+                frame="retries",
+            ),
+            Section("retries", "How many ask again", charts.retries, readings.retries, None, folded=True),
+            Section(
+                "attempts-per-session",
+                "Attempts per session",
+                charts.attempts_per_session,
+                sessions.attempts,
+                None,
+                frame="retries",
+                folded=True,
+            ),
+            Section(
+                "retry-gaps",
+                "How long before asking again",
+                charts.retry_gaps,
+                sessions.gaps,
+                None,
+                frame="retries",
+                folded=True,
             ),
         ),
     ),
@@ -136,16 +187,78 @@ CHAPTERS = (
                 readings.times,
                 lambda frame: of_times(frame, ()),
             ),
+            Section("when-to-switch", "When to offer another way", charts.when_to_switch, sessions.switch, of_waits),
             Section(
                 "time-to-verify-by-country",
-                "By country",
+                "Until a session is verified, by country",
                 charts.time_to_verify,
                 readings.times_by_country,
                 _of_source(of_times, ("country",)),
+                folded=True,
+            ),
+            Section(
+                "time-to-deliver",
+                "Until a receipt says delivered",
+                charts.time_to_deliver,
+                sessions.deliveries,
+                None,
+                folded=True,
             ),
         ),
     ),
-    Chapter("data", "Is anything wrong with the data?", ()),
+    Chapter(
+        "funnel",
+        "Where are people lost?",
+        (
+            Section(
+                "funnel",
+                "How far sessions get",
+                charts.funnel,
+                sessions.funnel,
+                lambda frame: of_measures(frame, "How far sessions get", "sessions"),
+            ),
+        ),
+    ),
+    Chapter(
+        "data",
+        "Is anything wrong with the data?",
+        (
+            Section(
+                "webhook-health-by-day",
+                "Callbacks by day",
+                charts.webhook_health,
+                data.webhooks,
+                None,
+            ),
+            Section(
+                "collector-health", "What the collector did, by day", charts.collector_health, data.collector, None, folded=True
+            ),
+            Section(
+                "completeness",
+                "Callbacks that are missing",
+                charts.completeness,
+                data.completeness,
+                lambda frame: of_measures(frame, "Callbacks that are missing", "attempts"),
+                folded=True,
+            ),
+            Section(
+                "lawful-order",
+                "What contradicts itself",
+                charts.lawful_order,
+                data.order,
+                lambda frame: of_measures(frame, "What contradicts itself", "judged"),
+                folded=True,
+            ),
+            Section(
+                "receipt-trust",
+                "Receipts against what people did",
+                charts.receipt_trust,
+                data.receipts,
+                lambda frame: of_measures(frame, "Receipts against what people did", "sessions"),
+                folded=True,
+            ),
+        ),
+    ),
 )
 
 

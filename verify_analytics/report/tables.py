@@ -213,3 +213,36 @@ def of_times(frame: pd.DataFrame, by: Sequence[str]) -> Table:
     heads = (*(name(group_word(each)) for each in by), name("told by"), Cell("sessions"))
     heads = (*heads, *(Cell(head) for head in (*SHARES.values(), *SPANS.values())))
     return Table("Sessions verified by a time, as a share of all sessions", heads, tuple(rows))
+
+
+def of_waits(frame: pd.DataFrame) -> Table:
+    """Set the chance of a code in the next while in a row per time waited and source, and what a trial would need."""
+    rows = [
+        (
+            name(SOURCES[str(row["source"])]),
+            Cell(seconds(float(row["after_seconds"]))),
+            Cell(count(row["n"])),
+            rate_cell(row),
+            Cell("–" if pd.isna(row["sessions_to_start"]) else count(row["sessions_to_start"])),
+        )
+        for _, row in frame[frame["measure"] == "verified_next"].iterrows()
+    ]
+    heads = (name("told by"), Cell("after"), Cell("still waiting"), Cell("verify next"), Cell("a trial needs"))
+    return Table("Verified within the next while, of those still waiting; sessions that a trial needs", heads, tuple(rows))
+
+
+def of_measures(frame: pd.DataFrame, caption: str, n: str) -> Table:
+    """Set each measure of a frame without a split in a row, by source where there are several."""
+    told = "source" in frame.columns
+    heads = (name("figure"), *((name("told by"),) if told else ()), Cell("found"), Cell(n), Cell("share"))
+    rows = [
+        (
+            name(str(row["measure"]).replace("_", " ")),
+            *((name(SOURCES[str(row["source"])]),) if told else ()),
+            Cell(count(row["count"])),
+            Cell(count(row["n"])),
+            rate_cell(row),
+        )
+        for _, row in frame.iterrows()
+    ]
+    return Table(caption, heads, tuple(rows))
