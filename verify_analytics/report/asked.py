@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import narwhals as nw
 import pandas as pd
 
 from verify_analytics import metrics
@@ -15,12 +16,16 @@ MOST_COUNTRIES, MOST_BLOCKS = 6, 20
 
 
 class Asked(NamedTuple):
-    """One question: the metric, what splits it, what it is asked of, and how many groups are kept apart."""
+    """One question: the metric, what splits it, what it is asked of, and how many groups are kept apart.
+
+    `role` asks of the attempts of one role alone, where no session has two.
+    """
 
     metric: str
     by: tuple[str, ...] = ()
     of: str = ATTEMPTS
     top: int | None = None
+    role: str = ""
 
 
 class Given(NamedTuple):
@@ -48,7 +53,7 @@ FRAMES: dict[str, Asked] = {
     "retries": Asked("retries"),
     "verification": Asked("verification_rate", of=SESSIONS),
     "time-to-verify": Asked("time_to_verify", of=SESSIONS),
-    "time-to-deliver": Asked("time_to_deliver", ("channel", "role")),
+    "time-to-deliver": Asked("time_to_deliver", ("country",), top=MOST_COUNTRIES, role="first_choice"),
     "when-to-switch": Asked("when_to_switch", of=SESSIONS),
     "funnel": Asked("funnel"),
     "webhook-health": Asked("webhook_health", of=CALLBACKS),
@@ -79,7 +84,10 @@ def answer(asked: Asked, given: Given) -> pd.DataFrame:
         options |= {"as_of": given.as_of}
     if asked.metric in PLACED:
         options["pulse"] = given.pulse
-    frame: pd.DataFrame = getattr(metrics, asked.metric)(getattr(given, asked.of), **options)
+    of = getattr(given, asked.of)
+    if asked.role:
+        of = nw.from_native(of).filter(nw.col("role") == asked.role).to_native()
+    frame: pd.DataFrame = getattr(metrics, asked.metric)(of, **options)
     return frame
 
 

@@ -172,7 +172,7 @@ def times_by_country(frame: pd.DataFrame) -> str:
     """Tell the slowest and the fastest of the countries with enough sessions."""
     source = source_of(frame)
     rows = frame[(frame["measure"] == "within_60s") & (frame["source"] == source) & (frame["n"] >= FEW)]
-    rows = rows[rows["rate"].notna()]
+    rows = rows[rows["rate"].notna() & (rows["country"] != "others")]
     if source is None or rows.empty:
         return f"No country has {FEW} sessions that can be observed yet."
     ends = [f"{figures(row)} in {named(row['country'], 'country')}" for row in extremes(rows)]

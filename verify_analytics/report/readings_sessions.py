@@ -64,15 +64,14 @@ def switch(frame: pd.DataFrame) -> str:
 
 
 def deliveries(frame: pd.DataFrame) -> str:
-    """Tell by when receipts say delivered, of first choices."""
-    rows = frame[(frame["measure"] == "within_30s") & (frame["role"] == "first_choice") & (frame["n"] >= FEW)]
-    rows = rows[rows["rate"].notna()].sort_values("n", kind="stable")
+    """Tell in which of the countries with receipts they come soonest, and latest."""
+    rows = frame[(frame["measure"] == "within_30s") & (frame["n"] >= FEW) & (frame["country"] != "others")]
+    rows = rows[rows["rate"].notna()]
     if rows.empty:
-        return "Not observable: too few attempts, or too few receipts, to say how long delivery takes."
-    row = rows.iloc[-1]
-    half = of(frame, "p50", channel=row["channel"], role="first_choice")
-    ends = "" if half is None else f"; half by {seconds(float(half['seconds']))}"
-    return f"{figures(row)} of {many(row['n'], 'first choice')} by {named(row['channel'], 'channel')} have a delivery receipt within 30 s{ends}."
+        return f"Not observable: no country has {FEW} first choices and enough receipts to say how long delivery takes."
+    ends = [f"{figures(row)} in {named(row['country'], 'country')}" for row in extremes(rows)]
+    told = ends[0] if len(rows) == 1 else f"from {ends[0]} to {ends[1]}"
+    return f"First choices with a delivery receipt within 30 s, where receipts are sent: {told}."
 
 
 def funnel(frame: pd.DataFrame) -> str:

@@ -76,6 +76,11 @@ def _of_source(table: Callable[..., Table], by: Sequence[str] = ()) -> Callable[
     return shown
 
 
+def _waits(frame: pd.DataFrame) -> Table:
+    source = readings.source_of(frame)
+    return of_waits(frame if source is None else frame[frame["source"] == source])
+
+
 CHAPTERS = (
     Chapter(
         "delivery",
@@ -187,7 +192,7 @@ CHAPTERS = (
                 readings.times,
                 lambda frame: of_times(frame, ()),
             ),
-            Section("when-to-switch", "When to offer another way", charts.when_to_switch, sessions.switch, of_waits),
+            Section("when-to-switch", "When to offer another way", charts.when_to_switch, sessions.switch, _waits),
             Section(
                 "time-to-verify-by-country",
                 "Until a session is verified, by country",

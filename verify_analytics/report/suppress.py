@@ -109,7 +109,9 @@ def _frame(frame: pd.DataFrame, min_cell: int) -> pd.DataFrame:
     """Take the small rows out of one frame."""
     if frame.empty or not {"measure", "count"} <= set(frame.columns):
         return frame
-    size = frame["n"] if "n" in frame else frame["count"]
+    if "n" not in frame:  # requests at the collector's door: nobody's attempts, and parts of no whole
+        return frame[~_few(frame["count"], min_cell)]
+    size = frame["n"]
     rest = (size - frame["count"]).where(frame["rate"].notna()) if "rate" in frame else size * 0
     keep = ~(_few(size, min_cell) | _few(frame["count"], min_cell) | _few(rest, min_cell))
     keys = [name for name in _keys(frame) if name not in ("measure", "pooled")]
