@@ -194,7 +194,19 @@ def send(
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="The folder to write.")
 @click.option("--patience", default="15min", show_default=True, help="How long an attempt may wait for its receipt.")
 @click.option("--window", default="10min", show_default=True, help="How long after its last attempt a session may end.")
-def report(*, store: str, as_of: datetime, since: datetime | None, out: Path, patience: str, window: str) -> None:
+@click.option("--min-cell", type=click.IntRange(0, 1_000), default=0, help="Hide figures of fewer cases than this.")
+@click.option("--number-blocks", is_flag=True, help="Also show delivery by block of numbers.")
+def report(
+    *,
+    store: str,
+    as_of: datetime,
+    since: datetime | None,
+    out: Path,
+    patience: str,
+    window: str,
+    min_cell: int,
+    number_blocks: bool,
+) -> None:
     """Write the report of a store: a page, its charts and its tables."""
     from verify_analytics.report import build
 
@@ -205,6 +217,8 @@ def report(*, store: str, as_of: datetime, since: datetime | None, out: Path, pa
         out=out,
         patience=patience,
         window=window,
+        min_cell=min_cell,
+        number_blocks=number_blocks,
         progress=lambda words: click.echo(f"  {words}", err=True),
     )
     click.echo(f"Open {page}")

@@ -38,7 +38,7 @@ def test_a_table_has_a_row_per_group_with_each_measure_and_its_interval() -> Non
     table = by_group(frame, ["country"], {"confirmed": "c", "accepted": "a"}, caption="x", n="attempts")
     assert [[cell.text for cell in row] for row in table.rows] == [
         ["DE", "200", "50.0\xa0%", "60.0\xa0%"],
-        ["US", "0", "–"],
+        ["US", "0", "–", "hidden"],
     ]
     assert table.rows[0][2].small == "40.0–60.0"
     assert [head.text for head in table.heads] == ["country", "attempts", "c", "a"]
