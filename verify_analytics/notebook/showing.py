@@ -45,8 +45,8 @@ class Readable:
         self.note = note
 
     def __repr__(self) -> str:
-        text = self.texts.to_string(index=False) if len(self.texts) else "no rows"
-        return f"{text}\n{self.note}" if self.note else text
+        text = self.texts.to_string(index=False) if len(self.texts) else ""
+        return "\n".join(part for part in (text, self.note) if part)
 
     def _repr_html_(self) -> str:
         numbers = {name for name in self.texts.columns if name not in _names(self.frame)}
@@ -106,6 +106,7 @@ def show(frame: pd.DataFrame, *, columns: list[str] | None = None, rows: int = M
     made = {HEADS.get(name, _head(name)) if ends else _head(name): _texts(shown, name, ends=ends) for name in chosen}
     more = len(frame) - len(shown)
     note = f"{count(more)} more rows; show(frame, rows={len(frame)}) shows all." if more > 0 else ""
+    note = note if len(frame) else "No rows."
     return Readable(frame, pd.DataFrame(made, index=shown.index), note)
 
 

@@ -16,7 +16,12 @@ def rates(*rows: dict[str, object]) -> pd.DataFrame:
     frame = pd.DataFrame(list(rows))
     low, high = stats.wilson(frame["count"].to_numpy(), frame["n"].to_numpy())
     return frame.assign(
-        rate=frame["count"] / frame["n"], low=low, high=high, interval="wilson", design_effect=1.0, patience_seconds=900.0
+        rate=frame["count"] / frame["n"],
+        low=low,
+        high=high,
+        interval="wilson",
+        design_effect=1.0,
+        patience_seconds=900.0,
     )
 
 
@@ -73,7 +78,9 @@ def test_what_fell_is_told_with_both_figures_the_interval_and_n_and_where() -> N
     found = moved.sentences(change(side(delivered=700, india=300), side()))
     told = plain(found[0].text)
     assert found[0].verdict == "lower"
-    assert told.startswith("Confirmed deliveries, first choices by SMS: 70.0 % of 1,000 against 80.0 % of 1,000, lower by")
+    assert told.startswith(
+        "Confirmed deliveries, first choices by SMS: 70.0 % of 1,000 against 80.0 % of 1,000, lower by"
+    )
     low, high = (100 * end for end in stats.newcombe(700, 1000, 800, 1000)[1:])
     assert f"by 10.0 points ({-high:.1f} to {-low:.1f})" in told
     assert "With it moved" in told
