@@ -98,6 +98,8 @@ def test_the_command_names_a_patience_and_a_window_that_are_not_the_usual_ones()
     assert said.endswith("--patience 1800s --window 90s --out DIR")
 
 
+# In every run `tests/test_old_readings.py` shows the like.
+@pytest.mark.full
 def test_what_the_collector_did_after_as_of_changes_nothing(tables: dict[str, pd.DataFrame], tmp_path: Path) -> None:
     """The minute that begins at `as_of` is written when it is over: a store cut there equals one that went on."""
     as_of = pd.Timestamp("2026-10-28T12:00Z")
