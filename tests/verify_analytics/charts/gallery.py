@@ -96,6 +96,13 @@ PICTURES: dict[str, tuple[str, Callable[[], pd.DataFrame]]] = {
 }
 
 
+# Other splits of charts that are looked at anyway: drawn in a full run.
+VARIANTS = {
+    *("delivery by channel and 6 hours", "delivery by weekday", "delivery by local hour", "delivery by month"),
+    *("verification by country", "funnel by country", "completeness by day", "collector", "compared shares"),
+}
+
+
 @cache
 def frame_of(picture: str) -> pd.DataFrame:
     """Measure the frame of a picture, once."""

@@ -9,7 +9,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
-from tests.verify_analytics.charts.gallery import PICTURES, drawn, frame_of
+from tests.verify_analytics.charts.gallery import PICTURES, VARIANTS, drawn, frame_of
 from verify_analytics import charts, metrics
 from verify_analytics.charts.canvas import house_style
 from verify_analytics.errors import ArgumentError, SchemaError
@@ -20,7 +20,9 @@ WITHOUT_CHART = {"clock_faults", "unlawful"}
 VIEWS = {"attempts_per_session": "retries", "retry_flow": "retries", "retry_gaps": "retries"}
 NO_CHARTS = {"Chart", "inline", "png", "svg"}
 WIDTHS = pytest.mark.parametrize("narrow", [False, True], ids=["wide", "narrow"])
-EVERY = pytest.mark.parametrize("picture", PICTURES)
+EVERY = pytest.mark.parametrize(
+    "picture", [pytest.param(name, marks=pytest.mark.full) if name in VARIANTS else name for name in PICTURES]
+)
 
 
 def words_of(chart: charts.Chart) -> Iterator[Text]:
