@@ -25,6 +25,8 @@ WIDE, NARROW = 540.0, 270.0
 MARGIN = 8.0
 INCH = 72.0
 LINE_HEIGHT = 1.36
+# Hinting may draw a line of text a little wider than it measures.
+SLACK = 0.98
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -100,7 +102,7 @@ def wrapped(text: str, size: float, width: float, *, bold: bool = False) -> list
     lines: list[str] = []
     for word in text.split(" "):
         together = f"{lines[-1]} {word}" if lines else word
-        if lines and text_width(together, size, bold=bold) <= width:
+        if lines and text_width(together, size, bold=bold) <= SLACK * width:
             lines[-1] = together
         else:
             lines.append(word)
@@ -109,9 +111,9 @@ def wrapped(text: str, size: float, width: float, *, bold: bool = False) -> list
 
 def shortened(text: str, size: float, width: float, *, bold: bool = False) -> str:
     """Cut a text that does not fit, with an ellipsis."""
-    if text_width(text, size, bold=bold) <= width:
+    if text_width(text, size, bold=bold) <= SLACK * width:
         return text
-    while text and text_width(text + "…", size, bold=bold) > width:
+    while text and text_width(text + "…", size, bold=bold) > SLACK * width:
         text = text[:-1].rstrip()
     return text + "…"
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from verify_analytics.charts.frames import in_reading_order
-from verify_analytics.charts.words import GROUPS, count, interval, named, percent, printable, seconds
+from verify_analytics.charts.words import count, group_word, interval, named, percent, printable, seconds
 
 from .readings import NOT_KNOWN, span
 
@@ -116,7 +116,7 @@ def by_group(
         How many rows at most.
     """
     first = in_reading_order(frame[frame["measure"] == next(iter(measures))], by)
-    heads = (*(name(GROUPS.get(each, each)) for each in by), Cell(n), *(Cell(head) for head in measures.values()))
+    heads = (*(name(group_word(each)) for each in by), Cell(n), *(Cell(head) for head in measures.values()))
     rows = []
     for _, group in first.head(most).iterrows():
         mine = frame
@@ -206,6 +206,6 @@ def of_times(frame: pd.DataFrame, by: Sequence[str]) -> Table:
             times = (found[measure] for measure in SPANS)
             cells += [Cell(seconds(float(row["seconds"]), "–"), span(row)) for row in times]
         rows.append(tuple(cells))
-    heads = (*(name(GROUPS.get(each, each)) for each in by), name("told by"), Cell("sessions"))
+    heads = (*(name(group_word(each)) for each in by), name("told by"), Cell("sessions"))
     heads = (*heads, *(Cell(head) for head in (*SHARES.values(), *SPANS.values())))
     return Table("Sessions verified by a time, as a share of all sessions", heads, tuple(rows))
