@@ -21,6 +21,7 @@ from verify_analytics.load.connection import connection, forget, keep
 from verify_analytics.load.exclusions import Exclusions
 from verify_analytics.load.mapping import Mapped, mapped
 from verify_analytics.load.places import Place, place_of
+from verify_analytics.load.watching import watched
 from verify_analytics.model.columns import CALLBACKS, PULSE, VERIFICATIONS, Column
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ __all__ = [
     "left_out",
     "pulse",
     "verifications",
+    "watched",
 ]
 
 Columns = Mapping[str, str] | str | None

@@ -7,6 +7,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from verify_analytics import charts
+from verify_analytics.charts.spreadsheet import as_csv
 from verify_analytics.errors import ArgumentError
 
 from . import folder
@@ -14,7 +15,6 @@ from .manifest import manifest
 from .page import Shown, render
 from .sections import CHAPTERS, Section
 from .study import Study, study
-from .tables import as_csv
 
 
 def build(
