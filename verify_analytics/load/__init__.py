@@ -10,11 +10,11 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import duckdb
 
-from verify_analytics.errors import ArgumentError, LeftOutNotice
+from verify_analytics.errors import ArgumentError, LeftOutNotice, options_by_name, unknown_name
 from verify_analytics.load import exclusions, files, frames, leftout, stores
 from verify_analytics.load.asked import PLIVO
 from verify_analytics.load.connection import connection, forget, keep
@@ -42,6 +42,7 @@ __all__ = [
 Columns = Mapping[str, str] | str | None
 
 
+@options_by_name
 def callbacks(
     where: Any,
     *,
@@ -105,6 +106,7 @@ def callbacks(
     return made if exclude is None else exclusions.kept(made, exclude)
 
 
+@options_by_name
 def left_out(
     where: Any,
     *,
@@ -141,6 +143,7 @@ def left_out(
     return counts
 
 
+@options_by_name
 def verifications(where: Any, *, columns: Columns = None, timezone: str | None = None) -> Any | None:
     """Bring the successes that the application reported, from the place the callbacks are in.
 
@@ -179,6 +182,7 @@ def verifications(where: Any, *, columns: Columns = None, timezone: str | None =
     return made
 
 
+@options_by_name
 def pulse(where: Any, *, columns: Columns = None, timezone: str | None = None) -> Any | None:
     """Bring the minutes in which the collector was up, from the place the callbacks are in.
 
@@ -265,3 +269,11 @@ def _say(sentence: str) -> None:
     if sentence:
         # Seen from the line that loaded.
         warnings.warn(sentence, LeftOutNotice, stacklevel=3)
+
+
+if not TYPE_CHECKING:
+    # Hidden from type checkers, which would take any name for known.
+
+    def __getattr__(name: str) -> NoReturn:
+        """Answer a name that is not here with the nearest one."""
+        unknown_name(__name__, name, __all__)

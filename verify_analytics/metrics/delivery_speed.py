@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from narwhals.typing import IntoFrame
 
-from verify_analytics.errors import ArgumentError, DoubtfulWarning
+from verify_analytics.errors import ArgumentError, DoubtfulWarning, options_by_name
 from verify_analytics.model.frames import Frame
 
 from .by import ATTEMPT_BY, By, checked_by, columns_of
@@ -34,6 +34,7 @@ class Trusted(NamedTuple):
     enough: "np.ndarray[tuple[int], np.dtype[np.bool_]]"
 
 
+@options_by_name
 def time_to_deliver(
     attempts: IntoFrame,
     *,

@@ -11,7 +11,7 @@ from narwhals.typing import IntoFrame
 from numpy.typing import NDArray
 
 from verify_analytics import model
-from verify_analytics.errors import DoubtfulWarning
+from verify_analytics.errors import DoubtfulWarning, options_by_name
 from verify_analytics.model.columns import ATTEMPTS
 from verify_analytics.model.frames import Frame
 
@@ -26,6 +26,7 @@ from .sources import checked_sources
 from .tally import checked_cluster
 
 
+@options_by_name
 def retries(
     attempts: IntoFrame,
     *,

@@ -8,7 +8,7 @@ from typing import Any
 
 from verify_analytics import load, model
 from verify_analytics.charts.words import FEW, count, many, moment, printable
-from verify_analytics.errors import ArgumentError
+from verify_analytics.errors import ArgumentError, options_by_name
 from verify_analytics.model.moments import duration_us, microseconds
 from verify_analytics.model.moments import moment as read_moment
 
@@ -77,6 +77,7 @@ class Study:
         return f"<p><strong>{first}</strong><br>{'<br>'.join(more)}</p>" + (f"<ul>{said}</ul>" if said else "")
 
 
+@options_by_name
 def study(
     store: str,
     *,
