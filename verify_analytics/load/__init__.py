@@ -268,7 +268,7 @@ def _let_go(made: Any, mapping: Mapped | None) -> None:
 def _say(sentence: str) -> None:
     if sentence:
         # Seen from the line that loaded.
-        warnings.warn(sentence, LeftOutNotice, stacklevel=3)
+        warnings.warn(sentence, LeftOutNotice, stacklevel=4)
 
 
 if not TYPE_CHECKING:

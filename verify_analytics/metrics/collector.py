@@ -276,7 +276,7 @@ def _warn_of_nothing(asked_by: str) -> None:
         f"{asked_by}: not observable: there is no pulse, so nobody knows when the collector was up or what it refused. "
         "Was it brought in with load.pulse(...)?",
         DoubtfulWarning,
-        stacklevel=3,
+        stacklevel=4,
     )
 
 

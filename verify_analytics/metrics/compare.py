@@ -162,7 +162,7 @@ def compare(
 
 
 def _doubt(said: str) -> None:
-    warnings.warn(f"metrics.compare: {said}", DoubtfulWarning, stacklevel=3)
+    warnings.warn(f"metrics.compare: {said}", DoubtfulWarning, stacklevel=4)
 
 
 def _checked(relevant: float, relevant_time: str | timedelta, adjust: str | None) -> float:

@@ -140,7 +140,7 @@ def time_to_deliver(
             f"{asked_by}: not observable: no group has a receipt coverage of at least floor={floor:g}. Carriers of "
             "some countries send no receipts; by='country' shows the coverage of each",
             DoubtfulWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
     faults = int(counted[0].rows[counted[0].table["_class"] == CLOCK_FAULTS].sum())
     if faults:
@@ -148,7 +148,7 @@ def time_to_deliver(
             f"{asked_by}: {faults} attempt{'s' * (faults > 1)} settled before the start: a clock is wrong. They are "
             "left out; their settled_us lies before their started_us",
             DoubtfulWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
     return made
 

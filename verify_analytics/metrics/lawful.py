@@ -205,7 +205,7 @@ def _checked(
             f"{asked_by}: {int(missing.iloc[0])} sessions are here without all their attempts. A filter on attempts "
             "cuts sessions apart: give all attempts, and choose sessions with by=",
             DoubtfulWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
     return {ATTEMPT: checked_attempts(alone, tolerance_us=tolerance_us), SESSION: checked_sessions(sessions)}
 

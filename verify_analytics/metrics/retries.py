@@ -159,13 +159,13 @@ def _is_true(values: pd.Series) -> NDArray[np.bool_]:
 
 def _warn(counts: Counts, *, asked_by: str) -> None:
     """Say what a reader should doubt; pointed at the line that asked for the metric."""
-    warn_if_stale(counts.context, asked_by=asked_by, stacklevel=4)
+    warn_if_stale(counts.context, asked_by=asked_by, stacklevel=5)
     missing = int(counts.rows[_is_true(counts.table["_missing"])].sum())
-    warn_if_cut_apart(missing, int(counts.rows.sum()), asked_by=asked_by, stacklevel=4)
+    warn_if_cut_apart(missing, int(counts.rows.sum()), asked_by=asked_by, stacklevel=5)
     if _is_true(counts.table["requested_at_shared"]).any():
         warnings.warn(
             f"{asked_by}: attempts of one session share a requested time, so it is the session's and not theirs; gaps "
             "are taken between first arrivals, which retries of the provider's may delay",
             DoubtfulWarning,
-            stacklevel=3,
+            stacklevel=4,
         )

@@ -6,9 +6,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import narwhals as nw
-import pandas as pd
 
 from verify_analytics import charts
 from verify_analytics.charts.spreadsheet import as_csv
@@ -64,9 +62,10 @@ def export(shown: Mapping[str, Any], *, out: str | Path | None) -> Written:
     VerifyAnalyticsError
         If the folder cannot be written to.
     """
-    files = dict(_files(shown))
+    things = list(_checked(shown))
     if out is None or out == "":
         return Written(None, ())
+    files = {file: content for name, thing in things for file, content in _contents(name, thing)}
     folder = target(str(out))
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -77,14 +76,17 @@ def export(shown: Mapping[str, Any], *, out: str | Path | None) -> Written:
     return Written(folder, tuple(folder / name for name in files))
 
 
-def _files(shown: Mapping[str, Any]) -> Iterator[tuple[str, bytes]]:
+def _checked(shown: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Give each thing with its name, or say what cannot be exported; nothing is drawn yet."""
     if not isinstance(shown, Mapping):
         raise ArgumentError('export takes names and what they stand for, such as {"delivery": (frame, chart)}')
     for name, things in shown.items():
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             raise ArgumentError(f"{str(name)[:80]!r} is no name for files: use letters, digits and hyphens")
         for thing in things if isinstance(things, tuple | list) else (things,):
-            yield from _contents(name, thing)
+            if not isinstance(thing, charts.Chart):
+                _table(name, thing)
+            yield name, thing
 
 
 def _contents(name: str, thing: Any) -> Iterator[tuple[str, bytes]]:
@@ -92,19 +94,16 @@ def _contents(name: str, thing: Any) -> Iterator[tuple[str, bytes]]:
         yield f"{name}.png", charts.png(thing)
         yield f"{name}.svg", charts.svg(thing, name=name).encode()
         return
-    yield f"{name}.csv", as_csv(_frame(name, thing.frame if isinstance(thing, Shown) else thing)).encode()
+    table = _table(name, thing)
+    frame = (table.collect() if isinstance(table, nw.LazyFrame) else table).to_pandas()
+    yield f"{name}.csv", as_csv(frame).encode()
 
 
-def _frame(name: str, thing: Any) -> pd.DataFrame:
-    if isinstance(thing, pd.DataFrame):
-        return thing
-    if isinstance(thing, duckdb.DuckDBPyRelation):
-        return thing.df()
+def _table(name: str, thing: Any) -> Any:
     try:
-        table = nw.from_native(thing)
+        return nw.from_native(thing.frame if isinstance(thing, Shown) else thing)
     except TypeError:
         raise ArgumentError(f"{name}: a chart or a frame can be exported, and not {type(thing).__name__}") from None
-    return (table.collect() if isinstance(table, nw.LazyFrame) else table).to_pandas()
 
 
 def _near(folder: Path) -> str:

@@ -1,7 +1,9 @@
 """From a notebook's parameters to what its cells ask: callbacks, attempts and sessions of one period, folded once."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from html import escape
 from typing import Any
@@ -13,7 +15,7 @@ from verify_analytics.model.moments import duration_us, microseconds
 from verify_analytics.model.moments import moment as read_moment
 
 from .places import found
-from .progress import Steps, face
+from .progress import Steps, face, speak_plainly
 
 When = str | datetime | None
 
@@ -38,8 +40,10 @@ class Study:
         The moments; `since` and `until` may be None.
     patience, window
         As they were asked for.
-    notices
-        What a reader should know before reading any figure: sentences.
+
+    Notes
+    -----
+    `counts` are the callbacks, attempts and sessions; `notices` what a reader should know before any figure.
     """
 
     store: str
@@ -54,8 +58,33 @@ class Study:
     until: datetime | None
     patience: str | timedelta
     window: str | timedelta
-    counts: tuple[int, int, int]
-    notices: tuple[str, ...]
+    counts: tuple[int, int, int] = field(init=False)
+    notices: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Count once what is looked at."""
+        counts = _rows(self.callbacks), _rows(self.attempts.filter("is_attempt")), _rows(self.sessions)
+        object.__setattr__(self, "counts", counts)
+        object.__setattr__(self, "notices", tuple(_notices(self)))
+
+    def part(self, since: When, until: When) -> Study:
+        """Give the part of it that started in a period, seen from the same moment.
+
+        Parameters
+        ----------
+        since, until
+            As for `study`. A part is never more than the whole.
+
+        Raises
+        ------
+        ArgumentError
+            If the one is not before the other, or not before `as_of`.
+        """
+        begin, end = _optional(since, "since"), _optional(until, "until")
+        _check(begin, end, self.as_of)
+        begins = [each for each in (begin, self.since) if each is not None]
+        ends = [each for each in (end, self.until) if each is not None]
+        return _limited(self, max(begins, default=None), min(ends, default=None))
 
     def lines(self) -> tuple[str, ...]:
         """Say in a few lines what is looked at."""
@@ -119,6 +148,7 @@ def study(
     begin, end = (_optional(given, name) for given, name in ((since, "since"), (until, "until")))
     _check(begin, end, seen_from)
     duration_us(patience, name="patience"), duration_us(window, name="window")
+    speak_plainly()
     steps = Steps(face(progress))
     where = found(store)
     try:
@@ -136,30 +166,36 @@ def study(
         sessions = steps("grouping attempts into sessions", lambda: load.keep(model.sessions(attempts, window=window)))
     finally:
         steps.close()
-    within = _within(begin, end)
-    callbacks = everything.filter(f"received_us <= {microseconds(seen_from)}")
-    if within:
-        attempts = attempts.filter(within.format("session_started_us"))
-        sessions = sessions.filter(within.format("started_us"))
-        callbacks = callbacks.join(sessions.select("session_id"), "session_id", how="semi")
-        pulse = None if pulse is None else pulse.filter(within.format("minute_us"))
-    counts = (_rows(callbacks), _rows(attempts.filter("is_attempt")), _rows(sessions))
-    reported = verifications is not None and _rows(verifications.limit(1)) > 0
-    return Study(
+    whole = Study(
         store=_named(store),
-        callbacks=callbacks,
+        callbacks=everything.filter(f"received_us <= {microseconds(seen_from)}"),
         verifications=verifications,
-        pulse=pulse,
+        pulse=None if pulse is None else pulse.filter(f"minute_us <= {microseconds(seen_from)}"),
         attempts=attempts,
         sessions=sessions,
         everything=everything,
         as_of=seen_from,
-        since=begin,
-        until=end,
+        since=None,
+        until=None,
         patience=patience,
         window=window,
-        counts=counts,
-        notices=tuple(_notices(everything, counts[2], seen_from, reported=reported, pulse=pulse is not None)),
+    )
+    return whole if begin is None and end is None else _limited(whole, begin, end)
+
+
+def _limited(whole: Study, begin: datetime | None, end: datetime | None) -> Study:
+    within = _within(begin, end)
+    sessions = whole.sessions.filter(within.format("started_us"))
+    # A pulse belongs to no session, so its minutes are limited by themselves.
+    pulse = None if whole.pulse is None else whole.pulse.filter(within.format("minute_us"))
+    return replace(
+        whole,
+        callbacks=whole.callbacks.join(sessions.select("session_id"), "session_id", how="semi"),
+        pulse=pulse,
+        attempts=whole.attempts.filter(within.format("session_started_us")),
+        sessions=sessions,
+        since=begin,
+        until=end,
     )
 
 
@@ -182,7 +218,7 @@ def _within(begin: datetime | None, end: datetime | None) -> str:
     """Write the period as a condition on a column of microseconds; empty for all time."""
     conditions = [] if begin is None else [f"{{0}} >= {microseconds(begin)}"]
     conditions += [] if end is None else [f"{{0}} < {microseconds(end)}"]
-    return " AND ".join(conditions)
+    return " AND ".join(conditions) or "true"
 
 
 def _rows(relation: Any) -> int:
@@ -200,17 +236,16 @@ def _named(store: str) -> str:
     return last if not address or backend.startswith("sqlite") else f"{backend.split('+')[0]}:…/{last}"
 
 
-def _notices(everything: Any, sessions: int, seen_from: datetime, *, reported: bool, pulse: bool) -> Sequence[str]:
-    said = []
+def _notices(study: Study) -> Iterator[str]:
+    sessions = study.counts[2]
     if not sessions:
-        said.append(_nothing(everything, seen_from))
+        yield _nothing(study.everything, study.as_of)
     elif sessions < FEW:
-        said.append(f"Only {many(sessions, 'session')}: read counts, for a share of so few says little.")
-    if not reported:
-        said.append("The application's reports of success are not here: what it knows is not observable.")
-    if not pulse:
-        said.append("No pulse was kept: when the collector was down is not known.")
-    return said
+        yield f"Only {many(sessions, 'session')}: read counts, for a share of so few says little."
+    if study.verifications is None or not _rows(study.verifications.limit(1)):
+        yield "The application's reports of success are not here: what it knows is not observable."
+    if study.pulse is None:
+        yield "No pulse was kept: when the collector was down is not known."
 
 
 def _nothing(everything: Any, seen_from: datetime) -> str:

@@ -6,20 +6,23 @@ DuckDB's own bar needs ipywidgets, which leave nothing behind in a notebook that
 
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
 from html import escape
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TextIO, TypeVar
 
 import duckdb
 
 from verify_analytics import load
+from verify_analytics.errors import DoubtfulWarning, LeftOutNotice
 
 R = TypeVar("R")
 # Work that is over sooner shows no bar; afterwards it is drawn anew this often.
 QUIET_SECONDS = 0.5
 PAUSE_SECONDS = 0.5
+PLAIN = {DoubtfulWarning: "Doubtful", LeftOutNotice: "Left out"}
 
 
 class Face(Protocol):
@@ -94,6 +97,37 @@ def face(progress: bool | None) -> Face | None:
     if in_notebook():
         return InNotebook()
     return OnTerminal() if progress else None
+
+
+def speak_plainly() -> None:
+    """Show what is doubtful as a sentence in a notebook, without the path and the line of code before it.
+
+    Other warnings stay as they are, and a script, too. Called again it changes nothing.
+    """
+    if not in_notebook() or hasattr(warnings.showwarning, "plain"):
+        return
+    before = warnings.showwarning
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if file is None and issubclass(category, tuple(PLAIN)):
+            from IPython.display import display
+
+            word = next(word for kind, word in PLAIN.items() if issubclass(category, kind))
+            said = f"{word}: {message}"
+            html = f'<p role="note"><strong>{word}:</strong> {escape(str(message))}</p>'
+            display({"text/plain": said, "text/html": html}, raw=True)  # type: ignore[no-untyped-call]
+        else:
+            before(message, category, filename, lineno, file, line)
+
+    show.plain = True  # type: ignore[attr-defined]
+    warnings.showwarning = show
 
 
 def in_notebook() -> bool:
