@@ -11,7 +11,7 @@ from verify_analytics.charts.words import listed, percent
 from .opening import Study
 
 COLUMNS = (
-    *("question", "figure", "measure", "unit", "seconds", "rate", "mean", "low", "high", "count", "n"),
+    *("question", "what", "measure", "unit", "seconds", "rate", "mean", "low", "high", "count", "n"),
     *("interval", "small", "note", "more", "as_of"),
 )
 # The application's word first: it knows of every success it reported, the provider only of those it was told.
@@ -50,7 +50,7 @@ def answers(study: Study) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        `question`, `figure` (in words), `measure`, `unit` (``"share"``, ``"seconds"`` or ``"number"``), `seconds`,
+        `question`, `what` (the figure in words), `measure`, `unit` (``"share"``, ``"seconds"`` or ``"number"``), `seconds`,
         `rate`, `mean`, `low`, `high`, `count`, `n`, `interval`, `small`, `note` (what it means or who says so), `more`
         (the notebook to read on in), `as_of`. Every row is one of a metric's frame, unchanged; a
         question that has no answer in these data has no row. One row per figure.
@@ -60,7 +60,7 @@ def answers(study: Study) -> pd.DataFrame:
         {
             **{name: row[name] for name in COLUMNS if name in row.index},
             "question": part.question,
-            "figure": words,
+            "what": words,
             "more": part.more,
             "note": note,
             "unit": _unit(row),

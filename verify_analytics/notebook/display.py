@@ -17,7 +17,7 @@ MOST = 20
 # The same for all rows more often than not; then said once, below the table.
 CONTEXT = (
     *("as_of", "patience_seconds", "window_seconds", "horizon_seconds", "within_seconds", "floor", "detect", "power"),
-    *("as_of_first", "as_of_second", "adjust", "source"),
+    *("first", "second", "as_of_first", "as_of_second", "adjust", "source"),
     *("immature", "unobserved", "unknown", "not_observable", "clock_faults", "censored", "incomplete"),
     *("coverage_unknown", "without_attempt", "without_status", "minutes_up", "minutes_down", "gaps"),
 )
@@ -169,6 +169,8 @@ def _body(head: pd.DataFrame, rows: int, asked: list[str] | None, most: int) -> 
     notes = []
     if asked is None and "measure" in head.columns and len(head):
         written, notes = _sorted_out(written)
+        # What a comparison says comes before what it was made of.
+        written.sort(key=lambda column: column.of[0].startswith(("count_", "n_")))
     if not rows:
         notes.insert(0, "No rows: there is nothing to count.")
     if rows > most:

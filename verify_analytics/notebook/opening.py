@@ -20,7 +20,7 @@ from .progress import Steps, face, speak_plainly
 When = str | datetime | None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Study:
     """What a notebook looks at: everything of the sessions that started in one period, seen from one moment.
 
@@ -47,12 +47,12 @@ class Study:
     """
 
     store: str
-    callbacks: Any = field(repr=False)
-    verifications: Any = field(repr=False)
-    pulse: Any = field(repr=False)
-    attempts: Any = field(repr=False)
-    sessions: Any = field(repr=False)
-    everything: Any = field(repr=False)
+    callbacks: Any
+    verifications: Any
+    pulse: Any
+    attempts: Any
+    sessions: Any
+    everything: Any
     as_of: datetime
     since: datetime | None
     until: datetime | None
@@ -96,7 +96,7 @@ class Study:
         seen = f"as of {moment(self.as_of)}, patience {self.patience}, window {self.window}"
         return f"{self.store}: {what}", f"{which}, {seen}"
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         """Say it on a terminal."""
         return "\n".join([*self.lines(), *(f"- {notice}" for notice in self.notices)])
 

@@ -7,9 +7,10 @@ DuckDB's own bar needs ipywidgets, which leave nothing behind in a notebook that
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
+from contextlib import contextmanager
 from html import escape
 from typing import Any, Protocol, TextIO, TypeVar
 
@@ -108,7 +109,7 @@ def speak_plainly() -> None:
         return
     before = warnings.showwarning
 
-    def show(
+    def show(  # noqa: PLR0917 - the arguments of warnings.showwarning
         message: Warning | str,
         category: type[Warning],
         filename: str,
@@ -151,30 +152,23 @@ class Steps:
         self._began = time.monotonic()
         self._share: float | None = None
         self._rows = ""
+        self._started = self._began
 
     def __call__(self, words: str, work: Callable[[], R]) -> R:
         """Do one piece of work and give what it gave, or raise what it raised."""
         if self._face is None:
             return work()
-        self._share, self._rows = None, ""
-        with ThreadPoolExecutor(1) as pool, load.watched(self._read):
-            ours = load.connection()
-            before = ours.sql("SELECT current_setting('enable_progress_bar'), current_setting('progress_bar_time')")
-            bar_was, time_was = before.fetchall()[0]
-            # DuckDB counts how far a query is only while its own bar is on; it is kept from printing it.
-            ours.execute("SET enable_progress_bar = true; SET enable_progress_bar_print = false")
-            ours.execute("SET progress_bar_time = 0")
+        self._share, self._rows, self._started = None, "", time.monotonic()
+        ours = load.connection()
+        with ThreadPoolExecutor(1) as pool, load.watched(self._read), _counted(ours) as counted:
             done = pool.submit(work)
             try:
-                self._wait(done, words, ours)
+                self._wait(done, words, ours if counted else None)
             except BaseException:
                 # Ctrl-C, or the button that stops a cell: the query must end before the thread can.
                 ours.interrupt()
                 done.exception()
                 raise
-            finally:
-                ours.execute(f"SET progress_bar_time = {int(time_was)}; SET enable_progress_bar_print = true")
-                ours.execute(f"SET enable_progress_bar = {'true' if bar_was else 'false'}")
             return done.result()
 
     def close(self) -> None:
@@ -186,17 +180,44 @@ class Steps:
         self._rows = f"{table}, {rows:,} rows so far"
         self._share = min(1.0, rows / of) if of else None
 
-    def _wait(self, done: "Future[R]", words: str, ours: duckdb.DuckDBPyConnection) -> None:
+    def _wait(self, done: "Future[R]", words: str, counted: duckdb.DuckDBPyConnection | None) -> None:
         while True:
             try:
                 done.exception(timeout=PAUSE_SECONDS if self._shows() else QUIET_SECONDS / 5)
             except NotYet:
                 if self._shows() and self._face is not None:
-                    told = ours.query_progress()
-                    share = self._share if self._rows else (told / 100 if told >= 0 else None)
-                    self._face.show(f"{words} ({self._rows})" if self._rows else words, share)
+                    self._face.show(*self._told(words, counted))
             else:
                 return
 
+    def _told(self, words: str, counted: duckdb.DuckDBPyConnection | None) -> tuple[str, float | None]:
+        if self._rows:
+            return f"{words} ({self._rows})", self._share
+        percent = -1.0 if counted is None else counted.query_progress()
+        return f"{words} ({time.monotonic() - self._started:.0f} s so far)", percent / 100 if percent >= 0 else None
+
     def _shows(self) -> bool:
         return time.monotonic() - self._began >= QUIET_SECONDS
+
+
+@contextmanager
+def _counted(ours: duckdb.DuckDBPyConnection) -> Iterator[bool]:
+    """Have DuckDB count how far a query is; say whether it does.
+
+    It counts only while its own bar is on, which is kept from being drawn. In a notebook it refuses without ipywidgets:
+    then nobody knows how far a query is, and only the time is told.
+    """
+    was = ours.sql("SELECT current_setting('enable_progress_bar'), current_setting('progress_bar_time')").fetchall()[0]
+    try:
+        ours.execute("SET enable_progress_bar = true")
+    except duckdb.Error:
+        yield False
+        return
+    ours.execute("SET enable_progress_bar_print = false")
+    ours.execute("SET progress_bar_time = 0")
+    try:
+        yield True
+    finally:
+        ours.execute(f"SET progress_bar_time = {int(was[1])}")
+        ours.execute("SET enable_progress_bar_print = true")
+        ours.execute(f"SET enable_progress_bar = {'true' if was[0] else 'false'}")
