@@ -50,10 +50,10 @@ def answers(study: Study) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        `question`, `what` (the figure in words), `measure`, `unit` (``"share"``, ``"seconds"`` or ``"number"``), `seconds`,
-        `rate`, `mean`, `low`, `high`, `count`, `n`, `interval`, `small`, `note` (what it means or who says so), `more`
-        (the notebook to read on in), `as_of`. Every row is one of a metric's frame, unchanged; a
-        question that has no answer in these data has no row. One row per figure.
+        `question`, `what` (the figure in words), `measure`, `unit` (``"share"``, ``"seconds"`` or ``"number"``),
+        `seconds`, `rate`, `mean`, `low`, `high`, `count`, `n`, `interval`, `small`, `note` (what it means, or who says
+        so), `more` (the notebook to read on in), `as_of`. Every row is one of a metric's frame, unchanged; a question
+        that has no answer in these data has no row. One row per figure.
     """
     told = [*_delivery(study), *_codes(study), *_sessions(study), *_again(study), *_times(study), *_data(study)]
     rows = [

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any, NamedTuple
 
-import duckdb
 import narwhals as nw
 import pandas as pd
 
@@ -14,6 +13,8 @@ from verify_analytics.errors import ArgumentError, near_name, options_by_name
 from .writing import NOT_KNOWN, Column, columns, told_once
 
 MOST = 20
+# Texts up to here stay on one line.
+SHORT = 30
 # The same for all rows more often than not; then said once, below the table.
 CONTEXT = (
     *("as_of", "patience_seconds", "window_seconds", "horizon_seconds", "within_seconds", "floor", "detect", "power"),
@@ -23,16 +24,8 @@ CONTEXT = (
 )
 # For those who ask: they stay in the frame.
 ASIDE = (
-    "design_effect",
-    "small",
-    "shrunk",
-    "shrunk_low",
-    "shrunk_high",
-    "pooled",
-    "p",
-    "p_adjusted",
-    "only_in",
-    "sentence",
+    *("design_effect", "small", "shrunk", "shrunk_low", "shrunk_high", "pooled"),
+    *("p", "p_adjusted", "only_in", "sentence", "count_first", "count_second"),
 )
 
 
@@ -85,7 +78,11 @@ class Shown:
                 for at, column in enumerate(table)
             ]
             rows.append(f"<tr>{''.join(cells)}</tr>")
-        caption = f'<caption style="text-align:left">{escape(self._caption)}</caption>' if self._caption else ""
+        caption = (
+            f'<caption style="text-align:left;white-space:nowrap">{escape(self._caption)}</caption>'
+            if self._caption
+            else ""
+        )
         notes = "".join(f"<br>{escape(note)}" for note in self._body.notes).removeprefix("<br>")
         return (
             f'<div style="overflow-x:auto"><table>{caption}<thead><tr>{head}</tr></thead>'
@@ -98,7 +95,8 @@ def _cell(tag: str, text: str, column: Column, *, scope: str, place: int | None 
     exact = column.exact[place] if place is not None and column.number else ""
     told = f' title="{escape(exact)}"' if exact and exact != text else ""
     scoped = f' scope="{scope}"' if scope else ""
-    wrap = "nowrap" if column.number else "normal"
+    short = max(map(len, column.texts), default=0) <= SHORT
+    wrap = "nowrap" if column.number or short else "normal"
     style = f"text-align:{align};white-space:{wrap};font-variant-numeric:tabular-nums"
     return f'<{tag}{scoped}{told} style="{style}">{escape(text)}</{tag}>'
 
@@ -139,9 +137,6 @@ def show(frame: Any, *, columns: Sequence[str] | None = None, caption: str = "",
 
 def _first(frame: Any, most: int) -> tuple[pd.DataFrame, int]:
     """Give the first rows of any table as pandas, and how many rows it has."""
-    if isinstance(frame, duckdb.DuckDBPyRelation):
-        rows = frame.aggregate("count(*) AS rows").fetchall()[0][0]
-        return frame.limit(most).df(), int(rows)
     if isinstance(frame, pd.DataFrame):
         return frame.head(most), len(frame)
     try:
@@ -150,8 +145,10 @@ def _first(frame: Any, most: int) -> tuple[pd.DataFrame, int]:
         raise ArgumentError(
             f"show takes a table, such as metrics.delivery_rate gives, and not {type(frame).__name__}"
         ) from None
-    whole = table.collect() if isinstance(table, nw.LazyFrame) else table
-    return whole.head(most).to_pandas(), len(whole)
+    if isinstance(table, nw.DataFrame):
+        return table.head(most).to_pandas(), len(table)
+    rows = table.select(nw.len()).collect().item()
+    return table.head(most).collect().to_pandas(), int(rows)
 
 
 def _asked(head: pd.DataFrame, asked: Sequence[str] | None) -> list[str] | None:
@@ -170,7 +167,7 @@ def _body(head: pd.DataFrame, rows: int, asked: list[str] | None, most: int) -> 
     if asked is None and "measure" in head.columns and len(head):
         written, notes = _sorted_out(written)
         # What a comparison says comes before what it was made of.
-        written.sort(key=lambda column: column.of[0].startswith(("count_", "n_")))
+        written.sort(key=lambda column: column.of[0].startswith("n_"))
     if not rows:
         notes.insert(0, "No rows: there is nothing to count.")
     if rows > most:
