@@ -52,9 +52,9 @@ each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=named)
 
 
 @pytest.fixture(scope="module")
-def shell() -> Iterator[InteractiveShell]:
+def shell() -> Iterator[Any]:
     """One shell for all notebooks; what cells show is not drawn, for that is what takes long."""
-    made = InteractiveShell(config=Config({"HistoryManager": {"enabled": False}}))
+    made: Any = InteractiveShell(config=Config({"HistoryManager": {"enabled": False}}))  # type: ignore[no-untyped-call]
     made.display_formatter.active_types = ["text/plain"]
     made.display_formatter.mimebundle_formatter.enabled = False
     yield made
@@ -69,9 +69,7 @@ def folded() -> Callable[..., Any]:
 
 
 @pytest.fixture
-def run(
-    shell: InteractiveShell, folded: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., list[object]]:
+def run(shell: Any, folded: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[object]]:
     """Run a notebook with other parameters, and give what its cells showed."""
 
     def all_cells(path: Path, **parameters: Any) -> list[object]:

@@ -59,18 +59,20 @@ def test_every_function_knows_its_options(room: ModuleType) -> None:
 
 
 @pytest.mark.parametrize(
-    ("call", "said"),
+    ("function", "given", "options", "said"),
     [
-        (lambda: metrics.delivery_rate(FRAME, buy="country"), "delivery_rate has no option 'buy': did you mean 'by'"),
-        (lambda: metrics.delivery_rate(FRAME, "country"), "delivery_rate takes its options by name: by, top"),
-        (lambda: charts.delivery_rate(FRAME, narow=True), "delivery_rate has no option 'narow': did you mean 'narrow'"),
-        (lambda: load.Exclusions(recipient=["a"]), "Exclusions has no option 'recipient': did you mean 'recipients'"),
-        (lambda: model.attempts(FRAME, as_off="x"), "attempts has no option 'as_off': did you mean 'as_of'"),
+        (metrics.delivery_rate, [FRAME], {"buy": "country"}, "delivery_rate has no option 'buy': did you mean 'by'"),
+        (metrics.delivery_rate, [FRAME, "country"], {}, "delivery_rate takes its options by name: by, top"),
+        (charts.delivery_rate, [FRAME], {"narow": True}, "delivery_rate has no option 'narow': did you mean 'narrow'"),
+        (load.Exclusions, [], {"recipient": ["a"]}, "Exclusions has no option 'recipient': did you mean 'recipients'"),
+        (model.attempts, [FRAME], {"as_off": "x"}, "attempts has no option 'as_off': did you mean 'as_of'"),
     ],
 )
-def test_an_option_that_a_function_does_not_have(call: Callable[[], object], said: str) -> None:
+def test_an_option_that_a_function_does_not_have(
+    function: Callable[..., object], given: list[object], options: dict[str, object], said: str
+) -> None:
     with pytest.raises(OptionError, match=said):
-        call()
+        function(*given, **options)
 
 
 def test_a_wrong_option_is_what_python_and_we_call_such_a_thing() -> None:

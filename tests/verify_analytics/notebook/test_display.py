@@ -114,7 +114,7 @@ def test_times_are_durations_and_what_was_not_reached_says_so() -> None:
 
 
 def test_moments_are_utc_and_missing_values_are_not_known() -> None:
-    frame = pd.DataFrame({"at": pd.to_datetime(["2026-10-29T02:00:05+02:00", None], utc=True), "fine": [True, False]})
+    frame = pd.DataFrame({"at": pd.to_datetime(["2026-10-29T02:00:05+02:00", "NaT"], utc=True), "fine": [True, False]})
     assert lines(show(frame)) == [["at (UTC)", "fine"], ["2026-10-29 00:00:05", "yes"], ["not known", "no"]]
 
 

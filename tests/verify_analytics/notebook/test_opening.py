@@ -124,6 +124,6 @@ def test_each_answer_is_a_row_of_its_metric_unchanged(study: Study) -> None:
     assert [answer[name] for name in ("count", "n", "rate", "low", "high")] == [
         confirmed[name] for name in ("count", "n", "rate", "low", "high")
     ]
-    note = told.loc["sms: delivered or taken", "note"]
+    note = str(told.loc["sms: delivered or taken", "note"])
     assert note.endswith("sms against voice: higher; by receipts alone: too little data")
     assert set(told["more"]) <= {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")}
