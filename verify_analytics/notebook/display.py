@@ -163,7 +163,7 @@ def _asked(head: pd.DataFrame, asked: Sequence[str] | None) -> list[str] | None:
 
 def _body(head: pd.DataFrame, rows: int, asked: list[str] | None, most: int) -> Body:
     written = columns_of(head, asked)
-    notes = []
+    notes: list[str] = []
     if asked is None and "measure" in head.columns and len(head):
         written, notes = _sorted_out(written)
         # What a comparison says comes before what it was made of.

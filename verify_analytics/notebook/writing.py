@@ -44,18 +44,20 @@ def columns(frame: pd.DataFrame) -> list[Column]:
     figures = [name for name in FIGURES if name in names and "low" in names and "measure" in names]
     if set(SIDES) <= set(names):
         figures = []
+    compared = set(SIDES) <= set(names)
+    taken = {*figures, *(PARTS[:2] if figures else ()), *(PARTS if compared else ())}
+    taken |= {"unit"} if units is not None else set()
     made = []
     for place, name in enumerate(names):
         values = frame.iloc[:, place]
-        if figures and name == figures[0]:
-            made.append(_figure(frame, figures, units))
-        if set(SIDES) <= set(names) and name in SIDES:
+        if compared and name in SIDES:
             made.append(_side(frame, name, units))
-        elif name in figures or (figures and name in PARTS[:2]) or (units is not None and name == "unit"):
-            if name == "seconds" and units is not None:
-                made.append(_at(values, units))
-        elif not (set(SIDES) <= set(names) and name in PARTS):
+        elif name not in taken:
             made.append(_plain(name, values, _few(frame) if name == "n" else None))
+        if name == "measure" and figures:
+            # Right behind the name: on a narrow screen the rest is out of sight.
+            made += [_at(frame["seconds"], units)] if units is not None and "seconds" in figures else []
+            made.append(_figure(frame, figures, units))
     return made
 
 
