@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import warnings
+from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -88,6 +89,19 @@ class Moment(click.ParamType[datetime]):
             return moment(value, name=option)
         except VerifyAnalyticsError as error:
             raise Told(str(error)) from None
+
+
+def reading() -> Callable[[str, int, int | None], None]:
+    """Tell on standard error how far the reading of a store is, every two seconds."""
+    from verify_analytics.load.watching import Pace
+
+    pace = Pace(2.0)
+
+    def told(table: str, rows: int, of: int | None) -> None:
+        if pace.is_due():
+            click.echo(f"  {table}: {rows:,} rows so far" + (f" of about {of:,}" if of else ""), err=True)
+
+    return told
 
 
 def counter(what: str) -> Any:
@@ -208,7 +222,10 @@ def report(
     number_blocks: bool,
 ) -> None:
     """Write the report of a store: a page, its charts and its tables."""
+    from verify_analytics.load import watched
     from verify_analytics.report import build
+
+    click.get_current_context().with_resource(watched(reading()))
 
     page = build(
         store,

@@ -4,9 +4,9 @@ A chart draws what the metric's frame says and computes nothing. `png` and `svg`
 says in words what it shows.
 """
 
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from verify_analytics.errors import no_name
+from verify_analytics.errors import unknown_name
 
 # Imported at once and not on demand: a function and its module may share a name, and the function must win.
 from .attempts import attempts_per_session, retry_gaps
@@ -51,6 +51,9 @@ __all__ = [
     "when_to_switch",
 ]
 
+if not TYPE_CHECKING:
+    # Hidden from type checkers, which would take any name for known.
 
-def __getattr__(name: str) -> NoReturn:
-    raise no_name("verify_analytics.charts", name, __all__)
+    def __getattr__(name: str) -> NoReturn:
+        """Answer a name that is not here with the nearest one."""
+        unknown_name(__name__, name, __all__)

@@ -18,6 +18,8 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
+from verify_analytics.errors import options_by_name
+
 from .palette import INK, SOFT
 from .words import printable
 
@@ -70,11 +72,12 @@ def house_style() -> AbstractContextManager[None]:
 
 def in_house_style(draw: Callable[P, R]) -> Callable[P, R]:
     """Run a drawing function in the project's style."""
+    asked = options_by_name(draw)
 
     @wraps(draw)
     def styled(*args: P.args, **kwargs: P.kwargs) -> R:
         with house_style():
-            return draw(*args, **kwargs)
+            return asked(*args, **kwargs)
 
     return styled
 

@@ -7,6 +7,7 @@ import pandas as pd
 from verify_analytics.errors import ArgumentError, SchemaError, near_name
 
 from .clocks import is_time
+from .measures import MEASURES, metrics_of
 from .words import count, group_word, listed, moment, named
 
 # How a metric calls its row of totals, and the small groups it has added up.
@@ -36,13 +37,17 @@ def checked(frame: object, columns: Sequence[str], *, name: str, metric: str = "
             f"charts.{name} draws the frame that metrics.{metric} gives; got {type(frame).__name__}. "
             f"Try charts.{name}(metrics.{metric}(…))"
         )
+    draws = f"charts.{name} draws the frame that metrics.{metric} gives, and"
+    measures = [str(measure) for measure in frame["measure"].unique()] if "measure" in frame.columns else []
+    others = metrics_of(measures)
+    if others and metric in MEASURES and metric not in others:
+        best = others[0] if len(others) == 1 else ""
+        looks = f"looks like that of metrics.{best}: try charts.{best}" if best else f"tells {listed(measures[:3])}"
+        raise SchemaError(f"{draws} this one {looks}")
     missing = [column for column in columns if column not in frame.columns]
     if missing:
         there = [str(column) for column in frame.columns]
-        raise SchemaError(
-            f"charts.{name} draws the frame that metrics.{metric} gives, and this one has no column {missing[0]!r}: "
-            f"{near_name(missing[0], there)}"
-        )
+        raise SchemaError(f"{draws} this one has no column {missing[0]!r}: {near_name(missing[0], there)}")
     return frame
 
 

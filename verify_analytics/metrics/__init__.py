@@ -4,11 +4,11 @@ Counting happens where the data are (pandas, Polars, DuckDB, …); rates, interv
 figure carries its numerator, denominator and interval, from when it was seen, and how many were left out and why.
 """
 
+from typing import TYPE_CHECKING, NoReturn
+
+from verify_analytics.errors import unknown_name
+
 # Imported at once and not on demand: a function and its module may share a name, and the function must win.
-from typing import NoReturn
-
-from verify_analytics.errors import no_name
-
 from .clock_faults import clock_faults
 from .collector import collector_gaps, collector_health
 from .compare import compare
@@ -47,6 +47,9 @@ __all__ = [
     "when_to_switch",
 ]
 
+if not TYPE_CHECKING:
+    # Hidden from type checkers, which would take any name for known.
 
-def __getattr__(name: str) -> NoReturn:
-    raise no_name("verify_analytics.metrics", name, __all__)
+    def __getattr__(name: str) -> NoReturn:
+        """Answer a name that is not here with the nearest one."""
+        unknown_name(__name__, name, __all__)

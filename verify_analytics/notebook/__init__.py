@@ -1,19 +1,22 @@
-"""What a notebook needs beside the metrics: to open a store, to show a frame readably, to put its pictures away.
+"""For notebooks alone: open a study from the parameters, show a frame so that it reads well, export what was shown.
 
-``study`` opens a store once for all cells, ``show`` gives a frame as a person reads it, ``export`` writes what was
-shown. Nothing here computes a figure.
+Nothing in here computes a figure: every number comes from `metrics`, and can be had there without a notebook.
 """
 
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from verify_analytics.errors import no_name
+from verify_analytics.errors import unknown_name
 
-from .exporting import export
-from .showing import Readable, show
-from .studying import Study, study
+from .answers import answers
+from .display import Shown, show
+from .exporting import Written, export
+from .opening import Study, study
 
-__all__ = ["Readable", "Study", "export", "show", "study"]
+__all__ = ["Shown", "Study", "Written", "answers", "export", "show", "study"]
 
+if not TYPE_CHECKING:
+    # Hidden from type checkers, which would take any name for known.
 
-def __getattr__(name: str) -> NoReturn:
-    raise no_name("verify_analytics.notebook", name, __all__)
+    def __getattr__(name: str) -> NoReturn:
+        """Answer a name that is not here with the nearest one."""
+        unknown_name(__name__, name, __all__)

@@ -17,7 +17,11 @@ from .study import Study
 from .trust import checks
 
 CHOICES = "first_choice"
-HELPS = {"yes": "asking again may help", "no": "asking again will not help", "unknown": "it is not known whether asking again helps"}
+HELPS = {
+    "yes": "asking again may help",
+    "no": "asking again will not help",
+    "unknown": "it is not known whether asking again helps",
+}
 
 
 class Answer(NamedTuple):
@@ -49,7 +53,11 @@ def channels(study: Study) -> str:
     if len(sizes) == 1:
         only = of(mine, "confirmed", channel=sizes.index[0]), of(mine, "accepted", channel=sizes.index[0])
         name = named(sizes.index[0], "channel")
-        said = [f"{figures(row)} {what}" for row, what in zip(only, ("confirmed delivered", "accepted"), strict=True) if row is not None]
+        said = [
+            f"{figures(row)} {what}"
+            for row, what in zip(only, ("confirmed delivered", "accepted"), strict=True)
+            if row is not None
+        ]
         return (
             f"Not to be told: {name} alone is used as first choice ({', '.join(said)}). Other channels meet only the "
             "phones that it did not reach."
@@ -64,7 +72,13 @@ def channels(study: Study) -> str:
     if not said:
         return f"Not to be told: too few first attempts by {one} or {two} are old enough to be judged."
     certain = sorted({str(each) for each in rows["verdict"]})
-    sure = "Certain" if certain == ["higher"] or certain == ["lower"] else "Not certain" if not {"higher", "lower"} & set(certain) else "In part"
+    sure = (
+        "Certain"
+        if certain == ["higher"] or certain == ["lower"]
+        else "Not certain"
+        if not {"higher", "lower"} & set(certain)
+        else "In part"
+    )
     return f"{sure}. As first choice, {'; '.join(said)}. Who gets which channel first was not drawn by lot."
 
 
@@ -90,7 +104,11 @@ def causes(study: Study) -> str:
     n = float(first["n"])
     code = f"code {named(first['code'])} of {named(first['channel'], 'channel')}, {named(first['name'])}"
     sums = rows.groupby("retryable")["count"].sum()
-    shares = [f"{percent(float(sums[key]) / n, n)} carry codes for which {words}" for key, words in HELPS.items() if key in sums]
+    shares = [
+        f"{percent(float(sums[key]) / n, n)} carry codes for which {words}"
+        for key, words in HELPS.items()
+        if key in sums
+    ]
     return (
         f"Most often {code}: {figures(first)} of {many(n, 'failure')}; there {HELPS[str(first['retryable'])]}. "
         f"Of all failures, {listed(shares)}."
@@ -106,7 +124,11 @@ def waits(study: Study) -> str:
     found = by_then(frame, source, 0.9)
     if found is None:
         return "Not known: too few sessions were seen to verify."
-    span = f" (95 % interval {seconds(found.low)} to {seconds(found.high)})" if not math.isnan(found.low + found.high) else ""
+    span = (
+        f" (95 % interval {seconds(found.low)} to {seconds(found.high)})"
+        if not math.isnan(found.low + found.high)
+        else ""
+    )
     whole = of(frame, "p90", source=source)
     of_all = f" That is not of all: {percent(found.share, found.of)} of {many(found.of, 'session')} verify in that time"
     if whole is not None and pd.isna(whole["seconds"]):

@@ -8,6 +8,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from verify_analytics import charts
+from verify_analytics.charts.spreadsheet import as_csv
 from verify_analytics.errors import ArgumentError
 
 from . import folder
@@ -17,7 +18,6 @@ from .page import Shown, render
 from .sections import CHAPTERS, Section, shown_chapters
 from .study import Options, Study, study
 from .suppress import checked
-from .tables import as_csv
 
 
 def build(

@@ -136,10 +136,11 @@ def _groups(now: Sides, before: Sides) -> list[pd.DataFrame]:
         each[each["count_first"] + each["count_second"] >= FEWEST_OF_A_CODE]
         for each in _pair(now, before, GROUP, "codes", ("share_of_all",))
     ]
-    retried = _pair(now, before, GROUP, "retries", ("resent_too_early", "rescue"), source=("", source_of(now["retries"])))
+    retried = _pair(
+        now, before, GROUP, "retries", ("resent_too_early", "rescue"), source=("", source_of(now["retries"]))
+    )
     return [
-        each[(each["n_first"] >= FEW) & (each["n_second"] >= FEW)]
-        for each in (*channels, *countries, *codes, *retried)
+        each[(each["n_first"] >= FEW) & (each["n_second"] >= FEW)] for each in (*channels, *countries, *codes, *retried)
     ]
 
 

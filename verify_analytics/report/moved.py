@@ -73,7 +73,9 @@ def nothing(change: Change) -> str:
     few = int((main["verdict"] == "too little data").sum())
     said = ["Nothing moved that is more than chance."]
     if settled:
-        said.append(f"Of {settled} of {len(main)} main figures a change of more than {100 * RELEVANT:.0f} points is excluded.")
+        said.append(
+            f"Of {settled} of {len(main)} main figures a change of more than {100 * RELEVANT:.0f} points is excluded."
+        )
     if few:
         said.append(f"For {few} there are too few data to tell: a change of that size may be there and not be seen.")
     return " ".join(said)
@@ -108,7 +110,9 @@ def _named(row: pd.Series) -> str:
     if row["question"] == "codes":
         code = f"code {named(row['code'])} of {named(row['channel'], 'channel')} ({named(row['name'])})"
         return f"{code}, of all attempts"
-    subject = {"accepted": "accepted attempts", "confirmed": "confirmed deliveries"}.get(measure, SUBJECTS.get(measure, measure))
+    subject = {"accepted": "accepted attempts", "confirmed": "confirmed deliveries"}.get(
+        measure, SUBJECTS.get(measure, measure)
+    )
     if row["question"] == "countries":
         return f"{subject} in {named(row['country'], 'country')}"
     if row["question"] == "delivery":

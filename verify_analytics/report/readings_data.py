@@ -29,8 +29,12 @@ def collector(frame: pd.DataFrame) -> str:
     if up + down == 0:
         return "Not known: this store keeps no record of when its collector was up."
     refused = frame[frame["measure"] == "refused"]["count"].sum()
-    said = f"It listened {percent(up / (up + down), up + down)} of the time" + (f", down for {seconds(60 * down)}" if down else "")
-    return f"{said}, and refused {many(refused, 'request')}." if len(frame[frame["measure"] == "refused"]) else f"{said}."
+    said = f"It listened {percent(up / (up + down), up + down)} of the time" + (
+        f", down for {seconds(60 * down)}" if down else ""
+    )
+    return (
+        f"{said}, and refused {many(refused, 'request')}." if len(frame[frame["measure"] == "refused"]) else f"{said}."
+    )
 
 
 def completeness(frame: pd.DataFrame) -> str:

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from verify_analytics.charts.words import FEW, count, many, named, percent, seconds
+from verify_analytics.charts.words import FEW, count, many, named, seconds
 
 from .readings import NOTHING, extremes, figures, of, source_of, span
 
@@ -15,7 +15,9 @@ def flow(frame: pd.DataFrame) -> str:
     most = rows.iloc[-1]
     said = f"Of {many(most['n'], 'second attempt')}, {figures(most)} go {_way(most)}."
     source = source_of(frame)
-    then = frame[(frame["measure"] == "second_attempt_then_verified") & (frame["source"] == source) & (frame["n"] >= FEW)]
+    then = frame[
+        (frame["measure"] == "second_attempt_then_verified") & (frame["source"] == source) & (frame["n"] >= FEW)
+    ]
     if source is None or then.empty:
         return said
     told = [f"{figures(row)} after going {_way(row)}" for _, row in then.nlargest(2, "n").iterrows()]
@@ -83,7 +85,11 @@ def funnel(frame: pd.DataFrame) -> str:
         return "Not observable: nobody told which sessions were verified, so where the others were lost is not known."
     most = lost.iloc[-1]
     verified = of(mine, "verified")
-    said = "" if verified is None else f"{figures(verified)} of {many(verified['n'], 'session')} verify, as {named(source)}. "
+    said = (
+        ""
+        if verified is None
+        else f"{figures(verified)} of {many(verified['n'], 'session')} verify, as {named(source)}. "
+    )
     return f"{said}Of all sessions, the most are lost {LOST.get(str(most['measure']), named(most['measure']))}: {figures(most)}."
 
 

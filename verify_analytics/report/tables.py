@@ -1,7 +1,5 @@
 """How does a metric's frame become a table? Whole as CSV for a spreadsheet; short, a row per group, for a page."""
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from math import isnan
 from typing import NamedTuple
@@ -9,13 +7,10 @@ from typing import NamedTuple
 import pandas as pd
 
 from verify_analytics.charts.frames import in_reading_order
-from verify_analytics.charts.words import count, group_word, interval, named, percent, printable, seconds
+from verify_analytics.charts.words import count, group_word, interval, named, percent, seconds
 
 from .readings import NOT_KNOWN, span
 
-# A spreadsheet takes a text that begins like this for a formula, and may run it; some take the full-width forms too.
-FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
-LONGEST = 1000
 MOST_CODES = 15
 MOST_FLOWS = 4
 SOURCES = {"": "", "app": "application", "callback": "provider"}
@@ -56,39 +51,6 @@ HIDDEN = Cell("hidden")
 def name(text: str, small: str = "") -> Cell:
     """Make a cell that holds a name."""
     return Cell(text, small, number=False)
-
-
-def as_csv(frame: pd.DataFrame) -> str:
-    """Write a frame as CSV that a spreadsheet opens without running anything: commas, moments in ISO 8601, UTC.
-
-    A text that begins like a formula gets an apostrophe before it, and control characters become spaces; numbers stay
-    numbers, what is missing stays empty.
-
-    >>> print(as_csv(pd.DataFrame({"code": ["=1+1", "30"], "rate": [-0.5, float("nan")]})), end="")
-    code,rate
-    '=1+1,-0.5
-    30,
-    """
-    written = io.StringIO()
-    writer = csv.writer(written, lineterminator="\n")
-    writer.writerow(frame.columns)
-    for row in frame.itertuples(index=False, name=None):
-        writer.writerow([_plain(value) for value in row])
-    return written.getvalue()
-
-
-def _plain(value: object) -> object:
-    if value is None or value is pd.NA or value is pd.NaT:
-        return ""
-    if isinstance(value, float):
-        return "" if pd.isna(value) else value
-    if isinstance(value, pd.Timestamp):
-        return value.strftime("%Y-%m-%dT%H:%M:%SZ")
-    if isinstance(value, str):
-        # A lone carriage return would begin a new row in some readers, and with it a new formula.
-        text = printable(value, LONGEST)
-        return f"'{text}" if text.startswith(FORMULA) else text
-    return value
 
 
 def rate_cell(row: pd.Series) -> Cell:
@@ -228,7 +190,9 @@ def of_waits(frame: pd.DataFrame) -> Table:
         for _, row in frame[frame["measure"] == "verified_next"].iterrows()
     ]
     heads = (name("told by"), Cell("after"), Cell("still waiting"), Cell("verify next"), Cell("a trial needs"))
-    return Table("Verified within the next while, of those still waiting; sessions that a trial needs", heads, tuple(rows))
+    return Table(
+        "Verified within the next while, of those still waiting; sessions that a trial needs", heads, tuple(rows)
+    )
 
 
 def of_measures(frame: pd.DataFrame, caption: str, n: str) -> Table:

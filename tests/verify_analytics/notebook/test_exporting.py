@@ -1,41 +1,53 @@
-"""Charts and frames become files that open anywhere; nothing is written that was not asked for."""
+"""What was shown becomes files, and a spreadsheet runs nothing of them."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
-from verify_analytics import charts, notebook
-from verify_analytics.errors import ArgumentError, NotFoundError
+from verify_analytics import charts
+from verify_analytics.errors import ArgumentError, VerifyAnalyticsError
+from verify_analytics.notebook import export, show
 
 
 @pytest.fixture
-def frame() -> pd.DataFrame:
-    return pd.DataFrame({"from_at": [], "to_at": [], "minutes": [], "as_of": []})
+def chart() -> charts.Chart:
+    return charts.delivery_rate(
+        pd.DataFrame(
+            columns=["measure", "count", "n", "rate", "low", "high", "immature", "unobserved", "unknown", "as_of"]
+        )
+    )
 
 
-def test_a_chart_becomes_png_and_svg_and_a_frame_csv(frame: pd.DataFrame, tmp_path: Path) -> None:
-    odd = pd.DataFrame({"code": ["=1+1"], "n": [3]})
-    things = {"gaps": charts.collector_gaps(frame), "codes": odd, "shown": notebook.show(odd)}
-    written = notebook.export(things, out=tmp_path / "figures")
-    assert [path.name for path in written] == ["gaps.png", "gaps.svg", "codes.csv", "shown.csv"]
-    assert (tmp_path / "figures" / "gaps.png").read_bytes().startswith(b"\x89PNG")
-    assert "<desc" in (tmp_path / "figures" / "gaps.svg").read_text()
-    assert (tmp_path / "figures" / "codes.csv").read_text() == "code,n\n'=1+1,3\n"
-    assert (tmp_path / "figures" / "shown.csv").read_bytes() == (tmp_path / "figures" / "codes.csv").read_bytes()
-    assert "4 files in" in repr(written)
+def test_a_chart_is_written_as_png_and_svg_and_its_frame_as_csv(
+    tmp_path: Path, rates: pd.DataFrame, chart: charts.Chart
+) -> None:
+    written = export({"delivery": (show(rates, most=1), chart), "codes": rates}, out=tmp_path / "new" / "folder")
+    assert [file.name for file in written.files] == ["delivery.csv", "delivery.png", "delivery.svg", "codes.csv"]
+    assert all(file.stat().st_size for file in written.files)
+    assert (tmp_path / "new" / "folder" / "delivery.png").read_bytes()[:4] == b"\x89PNG"
+    assert len((tmp_path / "new" / "folder" / "delivery.csv").read_text().splitlines()) == 4
+    assert str(tmp_path) not in repr(written)
 
 
-@pytest.mark.parametrize("out", [None, ""])
-def test_without_a_folder_nothing_is_written_and_that_is_said(frame: pd.DataFrame, out: str | None) -> None:
-    assert repr(notebook.export({"gaps": frame}, out=out)) == "Nothing was written: give out= a folder."
+def test_no_cell_starts_a_formula(tmp_path: Path) -> None:
+    export({"bad": pd.DataFrame({"=head": ["=1+1", "@SUM(A1)"]})}, out=tmp_path)
+    assert (tmp_path / "bad.csv").read_text() == "'=head\n'=1+1\n'@SUM(A1)\n"
 
 
-def test_what_cannot_be_written_is_refused_before_anything_is(frame: pd.DataFrame, tmp_path: Path) -> None:
-    with pytest.raises(ArgumentError, match=r"'\.\./x' is no name of a file"):
-        notebook.export({"a": frame, "../x": frame}, out=tmp_path / "figures")
-    with pytest.raises(ArgumentError, match="b: export writes charts and frames, not a int"):
-        notebook.export({"a": frame, "b": 3}, out=tmp_path / "figures")  # type: ignore[dict-item]
-    with pytest.raises(NotFoundError, match=r"there is no folder .* to make 'figures' in"):
-        notebook.export({"a": frame}, out=tmp_path / "nowhere" / "figures")
-    assert list(tmp_path.iterdir()) == []
+def test_no_folder_writes_nothing_and_says_how(tmp_path: Path, rates: pd.DataFrame) -> None:
+    assert export({"a": rates}, out=None).files == ()
+    assert "name a folder in the parameter out" in repr(export({"a": rates}, out=""))
+
+
+@pytest.mark.parametrize("shown", [{"../up": 1}, {"a b": 1}, {"": 1}, {"a": "text"}, ["a"]])
+def test_what_cannot_be_a_file_is_refused_also_when_nothing_is_written(shown: Any) -> None:
+    with pytest.raises(ArgumentError):
+        export(shown, out=None)
+
+
+def test_a_folder_that_is_a_file_is_told(tmp_path: Path, rates: pd.DataFrame) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(VerifyAnalyticsError, match="cannot be written to"):
+        export({"a": rates}, out=tmp_path / "file")

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from verify_analytics.report.tables import Cell, as_csv, by_group, of_errors, of_retries, of_times, rate_cell
+from verify_analytics.charts.spreadsheet import as_csv
+from verify_analytics.report.tables import Cell, by_group, of_errors, of_retries, of_times, rate_cell
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\x00=1", "＝1+1", "＠x"])
