@@ -70,7 +70,7 @@ def _executed(folder: Path) -> Path:
     book = nbformat.read(ROOT / "notebooks" / f"{NOTEBOOK}.ipynb", as_version=4)  # type: ignore[no-untyped-call]
     client = nbclient.NotebookClient(book, resources={"metadata": {"path": str(ROOT / "notebooks")}})
     asyncio.run(client.async_execute())
-    text, _ = HTMLExporter(template_name="lab").from_notebook_node(book)
+    text, _ = HTMLExporter(template_name="lab").from_notebook_node(book)  # type: ignore[no-untyped-call]
     page = folder / "notebook.html"
     page.write_text(text, encoding="utf-8")
     return page

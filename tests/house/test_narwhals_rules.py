@@ -255,7 +255,7 @@ SHOWN: list[tuple[Rule, str, str]] = [
     (
         ordered_by_itself,
         "f.with_columns(r=nw.col('t').cum_count().over('g', order_by='t'))",
-        "f.with_columns(r=nw.col('one').cum_sum().over('g', order_by='t'), s=nw.col('t').shift(1).over('g', order_by=k))",
+        "f.with_columns(r=nw.col('one').cum_sum().over('g', order_by='t'))",
     ),
     (
         ordered_by_itself,

@@ -66,19 +66,17 @@ def channels(study: Study) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DoubtfulWarning)
         rows = metrics.compare(mine, between="channel", first=first, second=second, adjust="holm", relevant=0.05)
-    rows = rows[rows["difference"].notna()].set_index("measure")
+    rows = rows[rows["difference"].notna()]
+    known = {str(row["measure"]): row for _, row in rows.iterrows()}
     one, two = named(first, "channel"), named(second, "channel")
-    said = [_between(rows.loc[measure], one, two, how) for measure, how in DELIVERED.items() if measure in rows.index]
+    said = [_between(known[measure], one, two, how) for measure, how in DELIVERED.items() if measure in known]
     if not said:
         return f"Not to be told: too few first attempts by {one} or {two} are old enough to be judged."
-    certain = sorted({str(each) for each in rows["verdict"]})
-    sure = (
-        "Certain"
-        if certain == ["higher"] or certain == ["lower"]
-        else "Not certain"
-        if not {"higher", "lower"} & set(certain)
-        else "In part"
-    )
+    certain = {str(each) for each in rows["verdict"]}
+    if certain in ({"higher"}, {"lower"}):
+        sure = "Certain"
+    else:
+        sure = "Certain in part" if certain & {"higher", "lower"} else "Not certain"
     return f"{sure}. As first choice, {'; '.join(said)}. Who gets which channel first was not drawn by lot."
 
 
@@ -150,7 +148,8 @@ def fallback(study: Study) -> str:
         return "Not to be told: too few sessions changed the channel, or nobody told which were verified."
     early = of(frame, "fell_back_too_early")
     same = _followed(frame, source)
-    said = f"{figures(rescue)} of {many(rescue['n'], 'session')} that changed the channel unverified were verified afterwards"
+    changed = f"{many(rescue['n'], 'session')} that changed the channel unverified"
+    said = f"{figures(rescue)} of {changed} were verified afterwards"
     said += f"; after a resend on the same channel it was {same}." if same else "."
     if early is not None:
         said += f" {figures(early)} of the changes came too early: the code before arrived after all."

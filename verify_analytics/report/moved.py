@@ -45,7 +45,8 @@ def sentences(change: Change) -> list[Sentence]:
     groups = pd.concat([groups[countries].drop_duplicates("country"), groups[~countries]]).sort_values(
         ["p_adjusted", "size"], ascending=[True, False], kind="stable"
     )
-    told, used = [], set()
+    told: list[Sentence] = []
+    used: set[object] = set()
     for _, row in main.iterrows():
         with_it = _behind(row, groups[~groups.index.isin(used)])
         used |= set(with_it.index)
@@ -59,8 +60,8 @@ def asked(change: Change) -> str:
     rows = change.rows
     main, groups = (int((rows["list"] == name).sum()) for name in (MAIN, GROUP))
     return (
-        f"{many(main, 'main figure')} and {many(groups, 'group')} (channels, countries, codes) were compared; only what "
-        "stands after accounting for so many questions (Holm) is told."
+        f"{many(main, 'main figure')} and {many(groups, 'group')} (channels, countries, codes) were compared; only "
+        "what stands after accounting for so many questions (Holm) is told."
     )
 
 
@@ -97,7 +98,8 @@ def _main(row: pd.Series, behind: pd.DataFrame) -> str:
 def _behind(row: pd.Series, groups: pd.DataFrame) -> pd.DataFrame:
     """Find the groups that moved the same way as a main figure on delivery."""
     about = groups["question"].isin(GROUPS.get(str(row["measure"]), ())) & (groups["verdict"] == row["verdict"])
-    return groups[about].head(1)
+    found: pd.DataFrame = groups[about].head(1)
+    return found
 
 
 def _plain(row: pd.Series) -> str:

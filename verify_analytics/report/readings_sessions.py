@@ -90,7 +90,8 @@ def funnel(frame: pd.DataFrame) -> str:
         if verified is None
         else f"{figures(verified)} of {many(verified['n'], 'session')} verify, as {named(source)}. "
     )
-    return f"{said}Of all sessions, the most are lost {LOST.get(str(most['measure']), named(most['measure']))}: {figures(most)}."
+    where = LOST.get(str(most["measure"]), named(most["measure"]))
+    return f"{said}Of all sessions, the most are lost {where}: {figures(most)}."
 
 
 LOST = {
@@ -112,8 +113,8 @@ def week(frame: pd.DataFrame) -> str:
     low, high = extremes(rows)
     told = [f"{figures(row)} on {DAYS[int(row['weekday'])]} at {int(row['hour']):02d}:00 UTC" for row in (low, high)]
     return (
-        f"Of {len(rows)} hours of the week with at least {FEW} attempts, from {told[0]} to {told[1]}. The lowest of many "
-        "is low by chance alone: look for neighbours that are alike."
+        f"Of {len(rows)} hours of the week with at least {FEW} attempts, from {told[0]} to {told[1]}. The lowest of "
+        "many is low by chance alone: look for neighbours that are alike."
     )
 
 
@@ -129,7 +130,8 @@ def countries_over_time(frame: pd.DataFrame) -> str:
     country, (low, high) = max(spans.items(), key=lambda each: each[1][1]["rate"] - each[1][0]["rate"])
     return (
         f"The days of {named(country, 'country')} lie farthest apart: from {figures(low)} accepted on "
-        f"{named(low['day'], 'day')} to {figures(high)} on {named(high['day'], 'day')}; intervals that overlap are no evidence."
+        f"{named(low['day'], 'day')} to {figures(high)} on {named(high['day'], 'day')}; "
+        "intervals that overlap are no evidence."
     )
 
 

@@ -23,7 +23,7 @@ class Check(NamedTuple):
 
     well: bool | None
     name: str
-    count: str
+    found: str
     rate: str
     means: str
 
@@ -121,7 +121,7 @@ def table(study: Study) -> Table:
     """Set every check in a row."""
     signs = {True: "✓ no", False: "! yes", None: "? not known"}
     rows = [
-        (name(each.name), name(signs[each.well]), Cell(each.count), Cell(each.rate), name(each.means))
+        (name(each.name), name(signs[each.well]), Cell(each.found), Cell(each.rate), name(each.means))
         for each in checks(study)
     ]
     heads = (name("looked for"), name("a doubt?"), Cell("found"), Cell("share"), name("what it does"))

@@ -50,7 +50,7 @@ def test_every_chart_is_in_the_gallery() -> None:
 def test_words_stay_on_the_sheet_and_apart(picture: str, narrow: bool) -> None:
     chart = drawn(picture, narrow=narrow)
     with house_style():
-        FigureCanvasAgg(chart).draw()
+        FigureCanvasAgg(chart).draw()  # type: ignore[no-untyped-call]
         boxes = [(text.get_text(), text.get_window_extent()) for text in words_of(chart)]
     width, height = chart.bbox.width, chart.bbox.height
     outside = [text for text, box in boxes if box.x0 < -1 or box.x1 > width + 1 or box.y0 < -1 or box.y1 > height + 1]
