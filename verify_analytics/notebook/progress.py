@@ -8,7 +8,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from concurrent.futures import TimeoutError as NotYet
 from contextlib import contextmanager
 from html import escape
@@ -166,8 +166,9 @@ class Steps:
                 self._wait(done, words, ours if counted else None)
             except BaseException:
                 # Ctrl-C, or the button that stops a cell: the query must end before the thread can.
-                ours.interrupt()
-                done.exception()
+                # Told again until it has heard: the first word may come before the query begins.
+                while not wait([done], timeout=PAUSE_SECONDS).done:
+                    ours.interrupt()
                 raise
             return done.result()
 

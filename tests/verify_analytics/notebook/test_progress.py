@@ -1,11 +1,13 @@
 """Long work shows how far it is, in one place, and only where somebody looks."""
 
 import time
+import warnings
 
 import duckdb
 import pytest
 
 from verify_analytics import load, notebook
+from verify_analytics.errors import DoubtfulWarning
 from verify_analytics.notebook import progress
 
 from .conftest import AS_OF, SAMPLE
@@ -97,3 +99,44 @@ def test_the_bar_is_html_without_script_and_says_the_same_in_words() -> None:
 def test_no_progress_is_shown_where_it_is_not_wanted() -> None:
     assert progress.face(False) is None
     assert isinstance(progress.face(True), progress.OnTerminal)
+
+
+class Output:
+    """An output of a cell: how often one was made, and all that was ever in it."""
+
+    def __init__(self) -> None:
+        self.made = 0
+        self.drawn: list[str] = []
+
+    def display(self, shown: dict[str, str], **_: object) -> "Output":
+        self.made += 1
+        self.drawn.append(shown["text/plain"])
+        return self
+
+    def update(self, shown: dict[str, str], **_: object) -> None:
+        self.drawn.append(shown["text/plain"])
+
+
+def test_a_notebook_has_one_output_that_is_drawn_anew_and_left_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    output = Output()
+    monkeypatch.setattr("IPython.display.display", output.display)
+    bar = progress.InNotebook()
+    for share in (0.1, 0.2):
+        bar.show("folding", share)
+    bar.close()
+    assert output.drawn == ["folding: 10 %", "folding: 20 %", ""]
+    assert output.made == 1
+
+
+def test_what_is_doubtful_is_a_sentence_in_a_notebook_and_other_warnings_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    output = Output()
+    others: list[object] = []
+    monkeypatch.setattr(progress, "in_notebook", lambda: True)
+    monkeypatch.setattr("IPython.display.display", output.display)
+    monkeypatch.setattr(warnings, "showwarning", lambda *said: others.append(said[0]))
+    progress.speak_plainly()
+    progress.speak_plainly()
+    for kind in (DoubtfulWarning, UserWarning):
+        warnings.showwarning(kind("few"), kind, "file.py", 1)
+    assert output.drawn == ["Doubtful: few"]
+    assert [str(each) for each in others] == ["few"]
