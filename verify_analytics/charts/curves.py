@@ -4,7 +4,7 @@ Under the axis stands how many were still waiting then (the numbers at risk), an
 times by which half and 90 % were there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +21,7 @@ RISK_HEAD, RISK_ROW = 12.0, 10.0
 MOST_GROUPS = 5
 # A curve of fewer says nothing that its interval does not take back: it stands in the table alone.
 ENOUGH = 10
+FIGURES = ("seconds", "rate", "at_risk")
 LEFT = 40.0
 NEVER = "—"
 UNKNOWN = "not known"
@@ -38,6 +39,7 @@ class Curve(NamedTuple):
     name: str
     rows: pd.DataFrame
     look: Look
+    figures: Mapping[str, Mapping[str, float]]
 
     @property
     def n(self) -> float:
@@ -46,8 +48,15 @@ class Curve(NamedTuple):
 
     def value(self, measure: str, column: str) -> float:
         """Give the one number of a measure; NaN where the frame has none."""
-        found = self.rows.loc[self.rows["measure"] == measure, column].dropna()
-        return float(found.iloc[0]) if len(found) else float("nan")
+        return self.figures.get(measure, {}).get(column, float("nan"))
+
+
+def _figures_of(rows: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """Read the rows that hold one figure each, all but the steps of the curve."""
+    rows = rows[rows["measure"] != "curve"]
+    numbers = {name: rows[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in FIGURES}
+    told = [str(name) for name in rows["measure"]]
+    return {measure: {name: float(numbers[name][at]) for name in FIGURES} for at, measure in enumerate(told)}
 
 
 def curves_of(rows: pd.DataFrame, by: list[str], everybody: str) -> list[Curve]:
@@ -61,7 +70,7 @@ def curves_of(rows: pd.DataFrame, by: list[str], everybody: str) -> list[Curve]:
         channel = next((name for name in ("first_channel", "channel") if by == [name]), None)
         whole = first.get("pooled") == ALL
         look = turns[at % len(turns)] if channel is None or whole else channel_look(str(first[channel]))
-        curves.append(Curve(group_name(first, by) or everybody, mine, look))
+        curves.append(Curve(group_name(first, by) or everybody, mine, look, _figures_of(mine)))
     return curves
 
 
