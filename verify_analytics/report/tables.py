@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from verify_analytics.charts.frames import in_reading_order
+from verify_analytics.charts.frames import in_reading_order, title_of
 from verify_analytics.charts.words import count, group_word, interval, named, percent, seconds
 
 from .readings import NOT_KNOWN, span
@@ -174,7 +174,8 @@ def of_times(frame: pd.DataFrame, by: Sequence[str]) -> Table:
         rows.append(tuple(cells))
     heads = (*(name(group_word(each)) for each in by), name("told by"), Cell("sessions"))
     heads = (*heads, *(Cell(head) for head in (*SHARES.values(), *SPANS.values())))
-    return Table("Sessions verified by a time, as a share of all sessions", heads, tuple(rows))
+    caption = title_of("Sessions verified by a time, as a share of all sessions", by)
+    return Table(caption, heads, tuple(rows))
 
 
 def of_waits(frame: pd.DataFrame) -> Table:
