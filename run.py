@@ -25,6 +25,7 @@ UV_LOCK = ROOT / "requirements-uv.lock"
 LOCKS = {"base": ROOT / "requirements.lock", "dev": ROOT / "requirements-dev.lock"}
 # What the tests start that no Python package brings: Debian's package, and the command by which it is recognised.
 DEBIAN = {
+    "chromium": "chromium",
     "nginx-light": "nginx",
     "openssl": "openssl",
     "prometheus": "promtool",
@@ -219,17 +220,29 @@ def test(rest: list[str]) -> int:
     return call([PYTHON, "-m", "pytest", *workers, *rest])
 
 
-def lab(rest: list[str]) -> int:
-    """Open JupyterLab on the notebooks."""
-    set_up("base")
+def quiet_lab() -> None:
+    """Keep JupyterLab from asking its makers for news and updates, and from popping up anything."""
     settings = VENV / "share" / "jupyter" / "lab" / "settings"
     settings.mkdir(parents=True, exist_ok=True)
     quiet = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
     (settings / "overrides.json").write_text(json.dumps({"@jupyterlab/apputils-extension:notification": quiet}))
-    # Jupyter refuses to serve root unless told that this is meant; it listens on loopback only.
-    root = ["--allow-root"] if os.geteuid() == 0 else []
-    first = ROOT / "notebooks" / "01-first-look.ipynb"
-    return call([VENV / "bin" / "jupyter-lab", *root, "--notebook-dir", ROOT, first, *rest])
+
+
+def lab_command(root: Path, rest: list[str]) -> list[str | Path]:
+    """Write the command that opens JupyterLab on the notebooks below a folder, on loopback and asking nobody else."""
+    # Jupyter refuses to serve root unless told that this is meant.
+    user = ["--allow-root"] if os.geteuid() == 0 else []
+    # The manager of extensions would list what a registry has.
+    alone = ["--ip=127.0.0.1", "--LabApp.extension_manager=readonly"]
+    first = root / "notebooks" / "01-first-look.ipynb"
+    return [VENV / "bin" / "jupyter-lab", *user, *alone, "--notebook-dir", root, first, *rest]
+
+
+def lab(rest: list[str]) -> int:
+    """Open JupyterLab on the notebooks."""
+    set_up("base")
+    quiet_lab()
+    return call(lab_command(ROOT, rest))
 
 
 def bench(rest: list[str]) -> int:

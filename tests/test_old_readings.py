@@ -147,6 +147,8 @@ def test_a_metric_of_an_old_moment_stays_what_it_was(name: str, asked: tuple[str
     pd.testing.assert_frame_equal(said[0], said[1])
 
 
+# In every run `test_report_again` shows the like of a folder of Parquet files.
+@pytest.mark.full
 def test_a_report_on_an_old_moment_is_the_same_to_the_byte(stores: dict[str, Path], tmp_path: Path) -> None:
     made = []
     for name, store in stores.items():

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import warnings
+from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -88,6 +89,19 @@ class Moment(click.ParamType[datetime]):
             return moment(value, name=option)
         except VerifyAnalyticsError as error:
             raise Told(str(error)) from None
+
+
+def reading() -> Callable[[str, int, int | None], None]:
+    """Tell on standard error how far the reading of a store is, every two seconds."""
+    from verify_analytics.load.watching import Pace
+
+    pace = Pace(2.0)
+
+    def told(table: str, rows: int, of: int | None) -> None:
+        if pace.is_due():
+            click.echo(f"  {table}: {rows:,} rows so far" + (f" of about {of:,}" if of else ""), err=True)
+
+    return told
 
 
 def counter(what: str) -> Any:
@@ -194,9 +208,24 @@ def send(
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="The folder to write.")
 @click.option("--patience", default="15min", show_default=True, help="How long an attempt may wait for its receipt.")
 @click.option("--window", default="10min", show_default=True, help="How long after its last attempt a session may end.")
-def report(*, store: str, as_of: datetime, since: datetime | None, out: Path, patience: str, window: str) -> None:
+@click.option("--min-cell", type=click.IntRange(0, 1_000), default=0, help="Hide figures of fewer cases than this.")
+@click.option("--number-blocks", is_flag=True, help="Also show delivery by block of numbers.")
+def report(
+    *,
+    store: str,
+    as_of: datetime,
+    since: datetime | None,
+    out: Path,
+    patience: str,
+    window: str,
+    min_cell: int,
+    number_blocks: bool,
+) -> None:
     """Write the report of a store: a page, its charts and its tables."""
+    from verify_analytics.load import watched
     from verify_analytics.report import build
+
+    click.get_current_context().with_resource(watched(reading()))
 
     page = build(
         store,
@@ -205,6 +234,8 @@ def report(*, store: str, as_of: datetime, since: datetime | None, out: Path, pa
         out=out,
         patience=patience,
         window=window,
+        min_cell=min_cell,
+        number_blocks=number_blocks,
         progress=lambda words: click.echo(f"  {words}", err=True),
     )
     click.echo(f"Open {page}")

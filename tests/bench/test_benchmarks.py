@@ -25,6 +25,7 @@ RUNS = {
     "postgres": (*TINY, "--connections", "4"),
     "stages": TINY,
     "coverage": ("--histories", "4", "--truth", "2000", "--worlds", "quiet", "small", "--processes", "1"),
+    "report": ("--callbacks", "400"),
     "incidence": ("--sessions", "500", "--few", "60", "--rounds", "1"),
     "speed": ("--sessions", "500", "--rounds", "1"),
 }
@@ -38,6 +39,11 @@ SAID = {
         r"\nconfirmed +0\.\d{4} +0\.\d{4} .* [\d.]+ %",
         r"4 histories of 20 to 50 sessions",
         r"[\d.]+ minutes",
+    ],
+    "report": [
+        r"\nfold: attempts +[\d.]+ +[\d.]+ +[\d.]+%",
+        r"\ndraw, all ",
+        r"\nthe whole, with a helper to draw +[\d.]+",
     ],
     "stages": ["ledger and SQLite", "waitress and its threads", "the whole"],
     "incidence": [r"ours, grouped by weights, all +500 +\d+ +[\d.]+ +0\.\d+", r"rows take [\d.]+ times as long"],
@@ -76,7 +82,10 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
-@pytest.mark.parametrize("name", RUNS)
+# A report costs the same however small its store is.
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.full) if name == "report" else name for name in RUNS]
+)
 def test_a_benchmark_runs_to_its_end_prints_its_table_and_leaves_nothing_behind(name: str, folder: Path) -> None:
     if name == "slow_disk" and not (shutil.which("cc") or shutil.which("gcc")):
         pytest.skip("a slow disk is made with a C compiler, and there is none")

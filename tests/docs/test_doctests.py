@@ -2,8 +2,10 @@
 
 import doctest
 import importlib
+import inspect
 import pkgutil
 import warnings
+from types import ModuleType
 
 import pytest
 
@@ -22,10 +24,20 @@ def modules() -> list[str]:
     return [*found, "collector", "verify_analytics"]
 
 
+class Finder(doctest.DocTestFinder):
+    """Finds the examples of decorated functions, too."""
+
+    def _from_module(self, module: ModuleType | None, object: object) -> bool:  # noqa: A002 - the name of the base
+        here = inspect.unwrap(object) if callable(object) else object
+        return bool(super()._from_module(module, here))  # type: ignore[misc]
+
+
 @pytest.mark.parametrize("name", modules())
 def test_the_examples_of(name: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         module = importlib.import_module(name)
-        failed, _ = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
-    assert failed == 0
+        runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
+        for example in Finder().find(module, module.__name__):
+            runner.run(example)
+    assert runner.summarize(verbose=False).failed == 0

@@ -56,6 +56,8 @@ TOOLKIT = {
     "charts": {"errors", "model", "stats"},
     "simulate": {"errors"},
     "report": {"errors", "model", "stats", "load", "metrics", "charts"},
+    # For notebooks alone: no room may import it.
+    "notebook": {"errors", "model", "stats", "load", "metrics", "charts"},
     "demo": {"errors", "model", "stats", "load", "metrics", "charts", "report", "simulate"},
     "cli": {"errors", "model", "stats", "load", "metrics", "charts", "report", "simulate", "demo"},
 }
@@ -321,6 +323,8 @@ BREACHES = [
     ("verify_analytics", "metrics/x.py", "from verify_analytics.charts import delivery_rate", broken_room_rules),
     ("verify_analytics", "charts/x.py", "import verify_analytics.metrics", broken_room_rules),
     ("verify_analytics", "simulate/x.py", "from verify_analytics import model", broken_room_rules),
+    ("verify_analytics", "cli.py", "from verify_analytics import notebook", broken_room_rules),
+    ("verify_analytics", "report/x.py", "from ..notebook import show", broken_room_rules),
     ("verify_analytics", "stats/x.py", "from ..model import attempts", broken_room_rules),
     *(("collector", f"{low}.py", f"from .{high} import x", broken_doorway_rules) for low, high in pairwise(DOORWAY)),
     ("collector", "wire.py", "import verify_analytics", broken_package_rules),

@@ -202,6 +202,16 @@ def quantiles_of_their_own(file: Formulas) -> Iterator[ast.AST]:
     yield from (node for node in calls(file, "quantile") if "interpolation='linear'" not in ast.unparse(node))
 
 
+def ordered_by_itself(file: Formulas) -> Iterator[ast.AST]:
+    """A column in the order of itself alone is taken as its rows lie in pandas: order by another, or add ones up."""
+    for node in calls(file, "over"):
+        order = next((word.value for word in node.keywords if word.arg == "order_by"), None)
+        if isinstance(order, ast.List) and len(order.elts) == 1:
+            order = order.elts[0]
+        if isinstance(order, ast.Constant) and f"col({order.value!r})." in ast.unparse(node.func):
+            yield node
+
+
 Rule = Callable[[Formulas], Iterator[ast.AST]]
 # Rule, a line that breaks it, a line that means the same and does not.
 SHOWN: list[tuple[Rule, str, str]] = [
@@ -242,6 +252,16 @@ SHOWN: list[tuple[Rule, str, str]] = [
     (division_by_a_column, "f.with_columns(rate=nw.col('count') / nw.col('n'))", "counts / n"),
     (division_by_a_column, "n = nw.col('n')\nf.with_columns(rate=nw.lit(1) / n)", "nw.col('gap_us') / SECOND_US"),
     (remainders, "nw.col('us') % 60", "nw.col('us') - nw.col('us') // 60 * 60"),
+    (
+        ordered_by_itself,
+        "f.with_columns(r=nw.col('t').cum_count().over('g', order_by='t'))",
+        "f.with_columns(r=nw.col('one').cum_sum().over('g', order_by='t'))",
+    ),
+    (
+        ordered_by_itself,
+        "nw.col('t').shift(1).over('g', order_by=['t'])",
+        "nw.col('a').shift(1).over('g', order_by=['t'])",
+    ),
     (quantiles_of_their_own, "nw.col('a').quantile(0.5, interpolation='nearest')", "np.quantile(a, 0.5)"),
 ]
 

@@ -18,6 +18,8 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
+from verify_analytics.errors import options_by_name
+
 from .palette import INK, SOFT
 from .words import printable
 
@@ -25,6 +27,8 @@ WIDE, NARROW = 540.0, 270.0
 MARGIN = 8.0
 INCH = 72.0
 LINE_HEIGHT = 1.36
+# Hinting may draw a line of text a little wider than it measures.
+SLACK = 0.98
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -68,11 +72,12 @@ def house_style() -> AbstractContextManager[None]:
 
 def in_house_style(draw: Callable[P, R]) -> Callable[P, R]:
     """Run a drawing function in the project's style."""
+    asked = options_by_name(draw)
 
     @wraps(draw)
     def styled(*args: P.args, **kwargs: P.kwargs) -> R:
         with house_style():
-            return draw(*args, **kwargs)
+            return asked(*args, **kwargs)
 
     return styled
 
@@ -100,7 +105,7 @@ def wrapped(text: str, size: float, width: float, *, bold: bool = False) -> list
     lines: list[str] = []
     for word in text.split(" "):
         together = f"{lines[-1]} {word}" if lines else word
-        if lines and text_width(together, size, bold=bold) <= width:
+        if lines and text_width(together, size, bold=bold) <= SLACK * width:
             lines[-1] = together
         else:
             lines.append(word)
@@ -109,9 +114,9 @@ def wrapped(text: str, size: float, width: float, *, bold: bool = False) -> list
 
 def shortened(text: str, size: float, width: float, *, bold: bool = False) -> str:
     """Cut a text that does not fit, with an ellipsis."""
-    if text_width(text, size, bold=bold) <= width:
+    if text_width(text, size, bold=bold) <= SLACK * width:
         return text
-    while text and text_width(text + "…", size, bold=bold) > width:
+    while text and text_width(text + "…", size, bold=bold) > SLACK * width:
         text = text[:-1].rstrip()
     return text + "…"
 

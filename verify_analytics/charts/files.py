@@ -8,6 +8,8 @@ from .canvas import Chart, house_style
 
 # What a reader's system shows; charts are laid out for a wider font, so these always fit.
 FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 'Liberation Sans', sans-serif"
+# Packs a chart in half the time of the usual level 6, into a tenth more bytes.
+QUICK = 3
 STYLE = f"*{{stroke-linejoin:round;stroke-linecap:butt}}text{{font-family:{FONTS};font-variant-numeric:tabular-nums}}"
 
 
@@ -15,7 +17,7 @@ def png(chart: Chart) -> bytes:
     """Give the chart as PNG at twice the resolution of an ordinary screen."""
     made = io.BytesIO()
     with house_style():
-        chart.savefig(made, format="png", metadata={"Software": None})
+        chart.savefig(made, format="png", metadata={"Software": None}, pil_kwargs={"compress_level": QUICK})
     return made.getvalue()
 
 

@@ -6,8 +6,12 @@ import pandas as pd
 
 from verify_analytics.errors import ArgumentError, SchemaError, near_name
 
-from .words import GROUPS, count, listed, moment, named
+from .clocks import is_time
+from .measures import MEASURES, metrics_of
+from .words import count, group_word, listed, moment, named
 
+# How a metric calls its row of totals, and the small groups it has added up.
+ALL, OTHERS = "all", "others"
 LEFT_OUT = {
     "immature": "too young to be judged",
     "unobserved": "waiting while the collector was down",
@@ -17,8 +21,8 @@ LEFT_OUT = {
 }
 
 
-def checked(frame: object, columns: Sequence[str], *, name: str) -> pd.DataFrame:
-    """Make sure that this is what the metric of the same name gives.
+def checked(frame: object, columns: Sequence[str], *, name: str, metric: str = "") -> pd.DataFrame:
+    """Make sure that this is what the metric of the same name gives, or another `metric` of which this is a view.
 
     Raises
     ------
@@ -27,18 +31,23 @@ def checked(frame: object, columns: Sequence[str], *, name: str) -> pd.DataFrame
     SchemaError
         For a frame that lacks a column.
     """
+    metric = metric or name
     if not isinstance(frame, pd.DataFrame):
         raise ArgumentError(
-            f"charts.{name} draws the frame that metrics.{name} gives; got {type(frame).__name__}. "
-            f"Try charts.{name}(metrics.{name}(…))"
+            f"charts.{name} draws the frame that metrics.{metric} gives; got {type(frame).__name__}. "
+            f"Try charts.{name}(metrics.{metric}(…))"
         )
+    draws = f"charts.{name} draws the frame that metrics.{metric} gives, and"
+    measures = [str(measure) for measure in frame["measure"].unique()] if "measure" in frame.columns else []
+    others = metrics_of(measures)
+    if others and metric in MEASURES and metric not in others:
+        best = others[0] if len(others) == 1 else ""
+        looks = f"looks like that of metrics.{best}: try charts.{best}" if best else f"tells {listed(measures[:3])}"
+        raise SchemaError(f"{draws} this one {looks}")
     missing = [column for column in columns if column not in frame.columns]
     if missing:
         there = [str(column) for column in frame.columns]
-        raise SchemaError(
-            f"charts.{name} draws the frame that metrics.{name} gives, and this one has no column {missing[0]!r}: "
-            f"{near_name(missing[0], there)}"
-        )
+        raise SchemaError(f"{draws} this one has no column {missing[0]!r}: {near_name(missing[0], there)}")
     return frame
 
 
@@ -48,14 +57,42 @@ def split_by(frame: pd.DataFrame, before: str) -> list[str]:
     return columns[: columns.index(before)]
 
 
+def without_totals(frame: pd.DataFrame) -> pd.DataFrame:
+    """Leave the row of totals out, where it would be added to what it is the sum of."""
+    if "pooled" not in frame.columns:
+        return frame
+    kept = frame[frame["pooled"] != ALL]
+    return kept if len(kept) else frame
+
+
+def times_of(by: Sequence[str]) -> list[str]:
+    """Name those of the splits that are by time."""
+    return [name for name in by if is_time(name)]
+
+
 def title_of(subject: str, by: Sequence[str]) -> str:
-    """Name the subject and what it is split by."""
-    return f"{subject}, by {listed(GROUPS.get(name, name) for name in by)}" if by else subject
+    """Name the subject and what it is split by.
+
+    >>> title_of("Calls", ["weekday", "hour"]), title_of("Calls", ["country"])
+    ('Calls, by hour of the week (UTC)', 'Calls, by country')
+    """
+    for clock, names in CLOCKS.items():
+        if set(by) == set(names):
+            return f"{subject}, by {clock}"
+    return f"{subject}, by {listed(map(group_word, by))}" if by else subject
 
 
 def group_name(row: pd.Series, by: Sequence[str]) -> str:
-    """Name a group by its values."""
+    """Name a group by its values; the row of totals is all of them."""
+    if row.get("pooled") == ALL:
+        return ALL
     return " · ".join(named(row[name], name) for name in by)
+
+
+def best_source(frame: pd.DataFrame) -> str:
+    """Choose whose word on verification is drawn: the application's where it reported, else the provider's; or ""."""
+    told = set(frame.loc[frame["n"] > 0, "source"])
+    return next((source for source in SOURCES if source in told), "")
 
 
 def seen_from(frame: pd.DataFrame) -> str:
@@ -79,6 +116,7 @@ def left_out(frame: pd.DataFrame, by: Sequence[str], units: str, unknown: str = 
     The counts stand on every row of a group, so one row of each group is taken. What `unknown` means is for each
     metric to say.
     """
+    frame = without_totals(frame)
     one = frame.drop_duplicates(list(by)) if by else frame.head(1)
     found = {reason: int(one[reason].sum()) for reason in LEFT_OUT if reason in one.columns}
     words = {**LEFT_OUT, "unknown": unknown}
@@ -86,8 +124,15 @@ def left_out(frame: pd.DataFrame, by: Sequence[str], units: str, unknown: str = 
     return f"{units.capitalize()}s left out: {listed(said)}." if said else ""
 
 
+CLOCKS = {
+    "hour of the week (UTC)": ("weekday", "hour"),
+    "local hour of the week": ("local_weekday", "local_hour"),
+}
+# A design effect below this changes no interval that anybody could see.
+WIDER = 1.05
+SOURCES = ("app", "callback")
 INTERVAL = "95\N{NO-BREAK SPACE}% interval"
-SIZED = ("channel", "first_channel", "country")
+SIZED = ("channel", "first_channel", "country", "number_block")
 
 
 def in_reading_order(frame: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
@@ -96,6 +141,9 @@ def in_reading_order(frame: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     for name in by:
         if name in SIZED:
             size = frame.groupby([*by[: by.index(name)], name], dropna=False)["n"].transform("sum")
+            # What was added up, and the total, stand below the groups whatever their size.
+            if "pooled" in frame.columns:
+                keys |= {"pooled": frame["pooled"].map({OTHERS: 1, ALL: 2}).fillna(0)}
             keys |= {f"{name} size": -size, name: frame[name]}
         else:
             break
@@ -113,3 +161,10 @@ def largest(frame: pd.DataFrame, by: Sequence[str], most: int, size: str = "n") 
     kept = sizes.nlargest(most, keep="first").index
     index = pd.MultiIndex.from_frame(frame[list(by)]) if len(by) > 1 else pd.Index(frame[by[0]])
     return frame[index.isin(kept)], max(0, len(sizes) - most)
+
+
+def widened(frame: pd.DataFrame) -> str:
+    """Say that intervals are wider than for cases that know nothing of each other; nothing where none is."""
+    if "design_effect" not in frame.columns or not (frame["design_effect"] > WIDER).any():
+        return ""
+    return "Intervals allow for attempts of one session being alike."

@@ -13,6 +13,7 @@ from .words import FEW, count, interval, percent
 HEADING, KEY, AXIS = 24.0, 18.0, 20.0
 ROW = {"wide": 29.0, "narrow": 37.0}
 WIDE_COLUMN, NARROW_COLUMN = 74.0, 50.0
+TOGETHER, TOGETHER_COLUMN = "together", 58.0
 WIDEST_LABEL = 216.0
 # Up to which end of the scale its ticks stand how far apart.
 STEPS = ((0.05, 0.01), (0.1, 0.02), (0.2, 0.05), (0.5, 0.1), (0.8, 0.2), (1.0, 0.25))
@@ -35,12 +36,16 @@ class Mark(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One group: its name, its marks, how many there are, something to say under it, and what to say if it has none."""
+    """One group: its name, its marks, how many there are, something to say under it, and what to say if it has none.
+
+    `together` is a figure of the row and those above it, in a column of its own.
+    """
 
     name: str
     marks: tuple[Mark, ...]
     n: float
     under: str = ""
+    together: str = ""
     missing: str = "nothing to judge yet"
 
     @property
@@ -92,7 +97,8 @@ def draw_rows(
         The end of the scale, at most 1.
     """
     height = ROW["narrow" if narrow else "wide"]
-    key = KEY if len(measures) > 1 else 0.0
+    beside = any(row.together for section in sections for row in section.rows)
+    key = KEY if len(measures) > 1 or (beside and not narrow) else 0.0
     rows = [row for section in sections for row in section.rows]
     body = sum(HEADING for section in sections if section.heading) + len(rows) * height
     sheet = Sheet(words, key + body + AXIS, narrow=narrow)
@@ -116,7 +122,8 @@ def draw_rows(
 def _edges(sheet: Sheet, rows: Sequence[Row], measures: int) -> tuple[float, float, tuple[float, ...]]:
     """Choose where the track begins and ends, and where the columns of figures end."""
     column = NARROW_COLUMN if sheet.narrow else WIDE_COLUMN
-    columns = tuple(sheet.width - MARGIN - column * (measures - 1 - at) for at in range(measures))
+    beside = 0.0 if sheet.narrow or not any(row.together for row in rows) else TOGETHER_COLUMN
+    columns = tuple(sheet.width - MARGIN - beside - column * (measures - 1 - at) for at in range(measures))
     if sheet.narrow:
         return MARGIN + 6, sheet.width - MARGIN - 12, columns
     widest = max(text_width(row.name, 9) for row in rows)
@@ -139,9 +146,11 @@ def _scale(axes: Axes, height: float, end: float) -> None:
 def _key(ground: Ground, measures: Sequence[str], rows: Sequence[Row]) -> None:
     """Name the marks at the head of their column of figures, with the sign that stands for them."""
     first = next((row.marks for row in rows if row.marks), ())
+    sheet = ground.sheet
+    if not sheet.narrow and any(row.together for row in rows):
+        sheet.write(TOGETHER, sheet.width - MARGIN, sheet.top + KEY / 2 - 4, size=8, color=SOFT, ha="right")
     if len(measures) < 2:
         return
-    sheet = ground.sheet
     y = sheet.top + KEY / 2 - 4
     several = len({row.marks[0].look.marker for row in rows if row.marks}) > 1
     x = MARGIN + 5
@@ -176,6 +185,9 @@ def _wide_row(ground: Ground, row: Row, y: float) -> None:
         sheet.write(percent(mark.rate, mark.n), edge, middle - 5.5, color=colour, ha="right", weight="bold")
         sheet.write(interval(mark.low, mark.high, mark.n), edge, middle + 6.5, size=7.5, color=SOFT, ha="right")
 
+    if row.together:
+        sheet.write(row.together, sheet.width - MARGIN, middle - 5.5, color=SOFT, ha="right")
+
 
 def _narrow_row(ground: Ground, row: Row, y: float) -> None:
     sheet = ground.sheet
@@ -204,7 +216,7 @@ def _marks(ground: Ground, row: Row, middle: float) -> None:
         if ground.kind == "bar":
             axes.barh(here, mark.rate, height=11, color=look.colour, hatch=look.hatch, edgecolor=PAPER, label=label)
             axes.plot([mark.low, mark.high], [here, here], color=PAPER, linewidth=3.6, label="_edge", zorder=2)
-        colour = INK if ground.kind == "bar" else _lighter(look.colour, alpha)
+        colour = INK if ground.kind == "bar" else lighter(look.colour, alpha)
         _whisker(ground, mark, here, colour, label)
         if ground.kind == "dot":
             axes.plot(
@@ -212,8 +224,8 @@ def _marks(ground: Ground, row: Row, middle: float) -> None:
                 [here],
                 marker=look.marker,
                 markersize=DOT,
-                markerfacecolor=_lighter(look.colour, alpha) if mark.filled else PAPER,
-                markeredgecolor=_lighter(look.colour, alpha),
+                markerfacecolor=lighter(look.colour, alpha) if mark.filled else PAPER,
+                markeredgecolor=lighter(look.colour, alpha),
                 markeredgewidth=1.3,
                 linestyle="none",
                 label=label,
@@ -240,10 +252,10 @@ def _whisker(ground: Ground, mark: Mark, y: float, colour: str, label: str) -> N
     )
 
 
-def _lighter(colour: str, alpha: float) -> str:
+def lighter(colour: str, alpha: float) -> str:
     """Mix a colour with white paper; unlike transparency it prints and overlaps cleanly.
 
-    >>> _lighter("#000000", 0.5)
+    >>> lighter("#000000", 0.5)
     '#808080'
     """
     parts = (int(colour[at : at + 2], 16) for at in (1, 3, 5))

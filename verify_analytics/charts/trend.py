@@ -1,7 +1,9 @@
-"""How does a share move over days or hours? One panel per group on a common scale, with how many stand behind it."""
+"""How does a share move over time, or through the day or week? Lines with their intervals, one panel per group.
+
+All panels share one scale; under each stands how many are behind it.
+"""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import numpy as np
@@ -10,15 +12,14 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from .canvas import MARGIN, Chart, Sheet, Words, apart, message, text_width
+from .clocks import CYCLES, ends, noun, numbers, ticks
 from .palette import FAINT, LINE, PAPER, SOFT, Look
-from .words import GROUPS, count, listed, named, percent
+from .words import count, group_word, listed, named, percent
 
 HEADING, PANEL, STRIP, GAP, AXIS = 18.0, 116.0, 20.0, 12.0, 20.0
 LEFT = 42.0
 # A share of fewer than this is 0, a half or 1 by accident; lines between such shares only make noise.
 ENOUGH = 10
-DAY = pd.Timedelta(days=1)
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SCALE = "The scale of shares does not begin at 0 %."
 
 
@@ -44,37 +45,41 @@ class Panel(NamedTuple):
 
 
 class Span(NamedTuple):
-    """What the panels share: the column of time, its ends, and the ends of the scale of shares."""
+    """What the panels share: the column of time, its ends, and the scale of shares."""
 
     time: str
     first: float
     last: float
     low: float
     high: float
+    step: float
 
 
 def draw_trend(words: Words, panels: Sequence[Panel], time: str, *, narrow: bool) -> Chart:
-    """Draw each panel's lines with their intervals over `time` (``day`` or ``hour``), and bars of n beneath.
+    """Draw each panel's lines with their intervals over `time` (a period, or hour or weekday), and bars of n beneath.
 
     All panels share both axes, so that heights can be compared. Where nothing could be judged a line is broken.
     """
     small = [panel.name for panel in panels if not panel.is_drawn]
     panels = [panel for panel in panels if panel.is_drawn]
     if small:
-        words = words._replace(notes=(*words.notes, f"Not drawn, too few in each {time}: {listed(small)}."))
+        words = words._replace(notes=(*words.notes, f"Not drawn, too few in each {noun(time)}: {listed(small)}."))
     if not panels:
-        return message(words, f"No {time} has {ENOUGH} attempts that can be judged: too few to draw.", narrow=narrow)
+        return message(words, f"No {noun(time)} has {ENOUGH} cases that can be judged: too few to draw.", narrow=narrow)
     span = _span(panels, time)
     if span.low > 0:
         words = words._replace(notes=(SCALE, *words.notes))
-    heading = HEADING if any(panel.name for panel in panels) else 4.0
-    each = heading + PANEL + STRIP + GAP
-    sheet = Sheet(words, len(panels) * each + AXIS + (10 if time == "hour" else 0), narrow=narrow)
     names = {line.measure for panel in panels for line in panel.lines}
-    right = sheet.width - MARGIN - max(text_width(name, 8, bold=True) for name in names) - 14
+    only = next(iter(names)).capitalize() if len(names) == 1 else ""
+    heading = HEADING if only or any(panel.name for panel in panels) else 4.0
+    each = heading + PANEL + STRIP + GAP
+    sheet = Sheet(words, len(panels) * each + AXIS + (10 if time in CYCLES else 0), narrow=narrow)
+    # One measure needs no name at its line's end: it is named above.
+    beside = max(text_width(name, 8, bold=True) for name in names) + 6 if len(names) > 1 else 0.0
+    right = sheet.width - MARGIN - beside - 8
     for at, panel in enumerate(panels):
         top = sheet.top + at * each
-        sheet.write(panel.name, MARGIN, top + heading / 2 - 2, size=9.5, weight="bold")
+        sheet.write(panel.name or only, MARGIN, top + heading / 2 - 2, size=9.5, weight="bold")
         axes = sheet.axes(LEFT, top + heading, right, top + heading + PANEL)
         _shares(axes, span)
         for line in reversed(panel.lines):
@@ -89,39 +94,46 @@ def draw_trend(words: Words, panels: Sequence[Panel], time: str, *, narrow: bool
     return sheet.figure
 
 
-def _x(rows: pd.DataFrame, time: str) -> NDArray[np.float64]:
-    """Place days at their noon (in days since 1970) and hours at their half: a bar stands for the whole of its time."""
-    if time == "hour":
-        return rows["hour"].to_numpy(dtype=np.float64, na_value=np.nan) + 0.5
-    days = (rows["day"] - pd.Timestamp(EPOCH)) / DAY
-    return np.asarray(days.to_numpy(), dtype=np.float64) + 0.5
+def x_of(rows: pd.DataFrame, time: str) -> NDArray[np.float64]:
+    """Place each period at its middle: a bar stands for the whole of its time."""
+    return numbers(rows[time], time) + 0.5
+
+
+def scale_of_shares(lines: Sequence[Line]) -> tuple[float, float, float]:
+    """Choose one scale for all: as much of 0 to 1 as the intervals need, in steps of a tenth, at least 0.2.
+
+    Returns
+    -------
+    tuple
+        The lower end, the upper end, and how far apart its ticks stand.
+    """
+    judged = [line.rows[line.rows["n"] > 0] for line in lines]
+    lowest = np.nanmin([*(float(rows["low"].min()) for rows in judged if len(rows)), 1.0])
+    highest = np.nanmax([*(float(rows["high"].max()) for rows in judged if len(rows)), 0.0])
+    bottom = round(max(min(float(np.floor(lowest * 10 + 1e-9) / 10), 0.8), 0.0), 6)
+    top = round(min(max(float(np.ceil(highest * 10 - 1e-9) / 10), bottom + 0.2), 1.0), 6)
+    return bottom, top, 0.05 if top - bottom <= 0.25 else 0.1 if top - bottom <= 0.5 else 0.25
 
 
 def _span(panels: Sequence[Panel], time: str) -> Span:
-    """Choose one scale for all panels: as much of 0 to 1 as the intervals need, in steps of a tenth, at least 0.2."""
-    judged = [line.rows[line.rows["n"] > 0] for panel in panels for line in panel.lines]
-    lowest = min((float(rows["low"].min()) for rows in judged), default=0.0)
-    highest = max((float(rows["high"].max()) for rows in judged), default=1.0)
-    bottom = min(float(np.floor(lowest * 10 + 1e-9) / 10), 0.8)
-    top = max(float(np.ceil(highest * 10 - 1e-9) / 10), bottom + 0.2)
-    every = np.concatenate([_x(line.rows, time) for panel in panels for line in panel.lines])
-    ends = (0.0, 24.0) if time == "hour" else (float(np.nanmin(every)) - 0.5, float(np.nanmax(every)) + 0.5)
-    return Span(time, *ends, round(max(bottom, 0.0), 6), round(min(top, 1.0), 6))
+    lines = [line for panel in panels for line in panel.lines]
+    every = np.concatenate([x_of(line.rows, time) for line in lines])
+    return Span(time, *ends(every - 0.5, time), *scale_of_shares(lines))
 
 
 def _shares(axes: Axes, span: Span) -> None:
     axes.set_xlim(span.first, span.last)
     axes.set_ylim(span.low, span.high)
     axes.set_xticks([])
-    step = 0.05 if span.high - span.low <= 0.25 else 0.1 if span.high - span.low <= 0.5 else 0.25
-    ticks = np.round(np.arange(np.ceil(span.low / step - 1e-9) * step, span.high + 1e-9, step), 6) + 0.0  # no -0 %
-    axes.set_yticks(ticks, [f"{100 * tick:.0f}\N{NO-BREAK SPACE}%" for tick in ticks])
+    step = span.step
+    marks = np.round(np.arange(np.ceil(span.low / step - 1e-9) * step, span.high + 1e-9, step), 6) + 0.0  # no -0 %
+    axes.set_yticks(marks, [f"{100 * mark:.0f}\N{NO-BREAK SPACE}%" for mark in marks])
     axes.grid(visible=True, axis="y")
 
 
 def _line(axes: Axes, line: Line, span: Span, name: str) -> None:
-    rows = line.rows.sort_values(span.time)
-    x = _x(rows, span.time)
+    rows = line.rows[line.rows[span.time].notna()].sort_values(span.time)
+    x = x_of(rows, span.time)
     # A time without attempts has no row: it breaks the line, and is not bridged.
     whole = np.arange(x[0], x[-1] + 1)
     rows = rows.set_index(pd.Index(x)).reindex(pd.Index(whole))
@@ -151,7 +163,7 @@ def _line(axes: Axes, line: Line, span: Span, name: str) -> None:
 
 def _names(sheet: Sheet, panel: Panel, span: Span, corner: tuple[float, float]) -> None:
     """Name each line where it ends, with its last share."""
-    if len(panel.lines) < 2 and panel.name:
+    if len(panel.lines) < 2:
         return
     lasts = []
     for line in panel.lines:
@@ -165,7 +177,7 @@ def _names(sheet: Sheet, panel: Panel, span: Span, corner: tuple[float, float]) 
 
 def _sizes(strip: Axes, line: Line, span: Span) -> None:
     """Draw under each point how many attempts stand behind it."""
-    strip.bar(_x(line.rows, span.time), line.rows["n"].to_numpy(dtype=np.float64), width=0.72, color=FAINT, label="n")
+    strip.bar(x_of(line.rows, span.time), line.rows["n"].to_numpy(dtype=np.float64), width=0.72, color=FAINT, label="n")
     strip.set_xlim(span.first, span.last)
     strip.set_ylim(0, max(1.0, float(line.rows["n"].max())))
     strip.set_yticks([])
@@ -173,16 +185,10 @@ def _sizes(strip: Axes, line: Line, span: Span) -> None:
 
 
 def _times(strip: Axes, span: Span, *, narrow: bool, labels: bool) -> None:
-    if span.time == "hour":
-        ticks = np.arange(0, 25, 6)
-        strip.set_xticks(ticks, [f"{tick:02d}:00" if labels else "" for tick in ticks])
-        if labels:
-            strip.set_xlabel(GROUPS["hour"])
-        return
-    every = max(1, int(np.ceil((span.last - span.first) / (4 if narrow else 8))))
-    days = np.arange(span.first, span.last, every)
-    names = [f"{EPOCH + timedelta(days=float(day)):%d %b}" for day in days]
-    strip.set_xticks(days + 0.5, names if labels else [""] * len(names))
+    places, names = ticks(span.first, span.last, span.time, narrow=narrow)
+    strip.set_xticks(places, names if labels else [""] * len(names))
+    if labels and span.time in CYCLES:
+        strip.set_xlabel(group_word(span.time))
 
 
 def _told(panels: Sequence[Panel], time: str) -> list[str]:

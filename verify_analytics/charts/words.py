@@ -7,6 +7,8 @@ from datetime import datetime
 
 import pandas as pd
 
+from .clocks import CYCLES, DAY_NAMES, WEEKDAYS, is_time, span_minutes
+
 NAMES = {
     "sms": "SMS",
     "voice": "Voice",
@@ -24,8 +26,12 @@ GROUPS = {
     "channel": "channel",
     "role": "role",
     "country": "country",
+    "number_block": "number block",
     "day": "day",
     "hour": "hour of day (UTC)",
+    "weekday": "day of week (UTC)",
+    "local_hour": "local hour of day",
+    "local_weekday": "local day of week",
     "first_channel": "first channel",
 }
 # Below this many, a rate says little whatever it is.
@@ -117,16 +123,39 @@ def moment(value: datetime) -> str:
 def named(value: object, column: str = "") -> str:
     r"""Write a value of a column as a person would; what the provider invented stays as it came, made printable.
 
-    >>> named("first_choice"), named("unknown", "role"), named("pi\ngeon"), named(14, "hour")
-    ('first choice', 'role unknown', 'pi geon', '14:00')
+    >>> named("first_choice"), named("unknown", "role"), named("pi\ngeon"), named(14, "hour"), named(0, "weekday")
+    ('first choice', 'role unknown', 'pi geon', '14:00', 'Mon')
     """
-    if column == "day":
-        return pd.Timestamp(str(value)).strftime("%Y-%m-%d")
-    if column == "hour":
-        return "not known" if pd.isna(value) else f"{int(str(value)):02d}:00"  # type: ignore[call-overload]
+    if is_time(column):
+        return "not known" if pd.isna(value) else _period(value, column)  # type: ignore[call-overload]
     if column == "role" and value == "unknown":
         return "role unknown"
     return NAMES.get(str(value), printable(str(value)))
+
+
+def _period(value: object, column: str) -> str:
+    """Name one period.
+
+    >>> [_period(pd.Timestamp("2026-10-26T06:00Z"), name) for name in ("week", "month", "quarter", "6h")]
+    ['week of 2026-10-26', 'Oct 2026', 'Q4 2026', '2026-10-26 06:00']
+    """
+    if column in CYCLES:
+        return DAY_NAMES[int(str(value))] if column in WEEKDAYS else f"{int(str(value)):02d}:00"
+    start = pd.Timestamp(str(value))
+    if column == "quarter":
+        return f"Q{start.quarter} {start.year}"
+    form = {"day": "%Y-%m-%d", "week": "week of %Y-%m-%d", "month": "%b %Y", "year": "%Y"}
+    return start.strftime(form.get(column, "%Y-%m-%d %H:%M"))
+
+
+def group_word(column: str) -> str:
+    """Name what a figure is split by.
+
+    >>> group_word("local_hour"), group_word("6h")
+    ('local hour of day', '6 h')
+    """
+    minutes = span_minutes(column)
+    return GROUPS.get(column, column) if minutes is None else seconds(60.0 * minutes)
 
 
 def printable(text: str, longest: int = LONGEST_NAME) -> str:

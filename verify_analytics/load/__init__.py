@@ -10,17 +10,18 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import duckdb
 
-from verify_analytics.errors import ArgumentError, LeftOutNotice
+from verify_analytics.errors import ArgumentError, LeftOutNotice, options_by_name, unknown_name
 from verify_analytics.load import exclusions, files, frames, leftout, stores
 from verify_analytics.load.asked import PLIVO
 from verify_analytics.load.connection import connection, forget, keep
 from verify_analytics.load.exclusions import Exclusions
 from verify_analytics.load.mapping import Mapped, mapped
 from verify_analytics.load.places import Place, place_of
+from verify_analytics.load.watching import watched
 from verify_analytics.model.columns import CALLBACKS, PULSE, VERIFICATIONS, Column
 
 if TYPE_CHECKING:
@@ -35,11 +36,13 @@ __all__ = [
     "left_out",
     "pulse",
     "verifications",
+    "watched",
 ]
 
 Columns = Mapping[str, str] | str | None
 
 
+@options_by_name
 def callbacks(
     where: Any,
     *,
@@ -103,6 +106,7 @@ def callbacks(
     return made if exclude is None else exclusions.kept(made, exclude)
 
 
+@options_by_name
 def left_out(
     where: Any,
     *,
@@ -139,6 +143,7 @@ def left_out(
     return counts
 
 
+@options_by_name
 def verifications(where: Any, *, columns: Columns = None, timezone: str | None = None) -> Any | None:
     """Bring the successes that the application reported, from the place the callbacks are in.
 
@@ -177,6 +182,7 @@ def verifications(where: Any, *, columns: Columns = None, timezone: str | None =
     return made
 
 
+@options_by_name
 def pulse(where: Any, *, columns: Columns = None, timezone: str | None = None) -> Any | None:
     """Bring the minutes in which the collector was up, from the place the callbacks are in.
 
@@ -262,4 +268,12 @@ def _let_go(made: Any, mapping: Mapped | None) -> None:
 def _say(sentence: str) -> None:
     if sentence:
         # Seen from the line that loaded.
-        warnings.warn(sentence, LeftOutNotice, stacklevel=3)
+        warnings.warn(sentence, LeftOutNotice, stacklevel=4)
+
+
+if not TYPE_CHECKING:
+    # Hidden from type checkers, which would take any name for known.
+
+    def __getattr__(name: str) -> NoReturn:
+        """Answer a name that is not here with the nearest one."""
+        unknown_name(__name__, name, __all__)

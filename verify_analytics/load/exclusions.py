@@ -10,7 +10,7 @@ from typing import Any
 
 import narwhals as nw
 
-from verify_analytics.errors import ArgumentError
+from verify_analytics.errors import ArgumentError, options_by_name
 from verify_analytics.load.phones import looks_like_a_number
 from verify_analytics.model.columns import CALLBACKS
 from verify_analytics.model.finish import attempts
@@ -74,6 +74,9 @@ class Exclusions:
         """Name each reason for leaving a session out, in the order in which they are tried."""
         periods = [f"period {_written(begin)} to {_written(end)}" for begin, end in self.periods]
         return (*((BY_RECIPIENT,) if self.recipients else ()), *periods)
+
+
+Exclusions.__init__ = options_by_name(Exclusions.__init__)  # type: ignore[method-assign]
 
 
 def _period(given: Any) -> tuple[datetime, datetime]:

@@ -1,7 +1,5 @@
 """How is a live store read? Streamed once, in short reads, into a table of DuckDB; nothing is ever written to it."""
 
-import sys
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from importlib import import_module
@@ -12,12 +10,11 @@ from verify_analytics.errors import SchemaError, VerifyAnalyticsError
 from verify_analytics.load.connection import connection, new_name
 from verify_analytics.load.frames import duckdb_expressions
 from verify_analytics.load.places import Place, file_of, place_of, url_of
+from verify_analytics.load.watching import Pace, tell
 from verify_analytics.model.columns import MICROSECONDS, Column, require
 
 # Rows of one read. A longer one would keep SQLite from folding its log back while the collector writes.
 PAGE = 100_000
-# Who waits for longer than this wants to see that it goes on.
-SILENT_SECONDS = 2.0
 # The integer key by which a table of SQLite is read in pages; a table without one is small and read at once.
 _KEYS = {"callbacks": "callback_id", "verifications": "verification_id"}
 
@@ -28,8 +25,8 @@ class Store(Protocol):
     def columns_of(self, table: str) -> list[str]:
         """Name the columns of a table; none if there is no such table."""
 
-    def rows(self, table: str, columns: tuple[Column, ...]) -> Iterator[Any]:
-        """Give all rows of a table as Arrow tables, one after the other."""
+    def rows(self, table: str, columns: tuple[Column, ...]) -> Iterator[tuple[Any, float | None]]:
+        """Give all rows of a table as Arrow tables, one after the other, and what share has then come, if known."""
 
 
 def streamed(where: Any, table: str, columns: tuple[Column, ...]) -> Any:
@@ -71,15 +68,14 @@ def streamed(where: Any, table: str, columns: tuple[Column, ...]) -> Any:
     return into.table(name)
 
 
-def told(pages: Iterable[Any], table: str) -> Iterator[Any]:
-    """Pass pages on, and say on standard error how many rows have come, once it takes long."""
-    last, count = time.monotonic(), 0
-    for rows in pages:
+def told(pages: Iterable[tuple[Any, float | None]], table: str) -> Iterator[Any]:
+    """Pass pages on, and tell whoever watches how many rows have come and how many there may be."""
+    pace, count = Pace(), 0
+    for rows, share in pages:
         yield rows
         count += rows.num_rows
-        if time.monotonic() - last > SILENT_SECONDS:
-            last = time.monotonic()
-            sys.stderr.write(f"{table}: {count:,} rows so far\n")
+        if pace.is_due():
+            tell(table, count, round(count / share) if share else None)
 
 
 def _check(found: list[str], table: str, columns: tuple[Column, ...], said: str) -> None:
@@ -143,20 +139,22 @@ class _Sqlite:
         names: list[str] = found["name"].to_pylist()
         return names
 
-    def rows(self, table: str, columns: tuple[Column, ...]) -> Iterator[Any]:
+    def rows(self, table: str, columns: tuple[Column, ...]) -> Iterator[tuple[Any, float | None]]:
         key = _KEYS.get(table)
         if key is None:
-            yield self._typed(table, columns, "")
+            yield self._typed(table, columns, ""), 1.0
             return
         # Rows written while we read would keep us reading.
-        ids = _read(self._database, f"SELECT max({key}) AS newest FROM {table}")  # noqa: S608 - declared names
-        newest = ids["newest"][0].as_py()
+        ends = f"SELECT min({key}) AS oldest, max({key}) AS newest FROM {table}"  # noqa: S608 - declared names
+        ids = _read(self._database, ends)
+        oldest, newest = ids["oldest"][0].as_py(), ids["newest"][0].as_py()
         last = 0
         while newest is not None and last < newest:
             bound = f"WHERE {key} > {last} AND {key} <= {newest} ORDER BY {key} LIMIT {PAGE}"
             rows = self._typed(table, columns, bound, key)
             last = rows[key][-1].as_py()
-            yield rows
+            # Told by ids: of a store that was pruned in the middle this is a guess.
+            yield rows, (last - oldest + 1) / (newest - oldest + 1)
 
     def _typed(self, table: str, columns: tuple[Column, ...], bound: str, key: str | None = None) -> Any:
         """Read rows with the declared types, whatever they hold.
@@ -183,7 +181,7 @@ class _Postgresql:
         names: list[str] = found["name"].to_pylist()
         return names
 
-    def rows(self, table: str, columns: tuple[Column, ...]) -> Iterator[Any]:
+    def rows(self, table: str, columns: tuple[Column, ...]) -> Iterator[tuple[Any, float | None]]:
         """Read in one snapshot: ids are given out before their rows are committed, so pages by id could miss some."""
         import pyarrow as pa
 
@@ -191,4 +189,4 @@ class _Postgresql:
         with closing(self._database.cursor()) as cursor:
             cursor.execute(f"SELECT {names} FROM {table}")  # noqa: S608 - declared names
             for batch in cursor.fetch_record_batch():
-                yield pa.Table.from_batches([batch])
+                yield pa.Table.from_batches([batch]), None

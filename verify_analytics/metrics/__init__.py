@@ -4,6 +4,10 @@ Counting happens where the data are (pandas, Polars, DuckDB, …); rates, interv
 figure carries its numerator, denominator and interval, from when it was seen, and how many were left out and why.
 """
 
+from typing import TYPE_CHECKING, NoReturn
+
+from verify_analytics.errors import unknown_name
+
 # Imported at once and not on demand: a function and its module may share a name, and the function must win.
 from .clock_faults import clock_faults
 from .collector import collector_gaps, collector_health
@@ -42,3 +46,10 @@ __all__ = [
     "webhook_health",
     "when_to_switch",
 ]
+
+if not TYPE_CHECKING:
+    # Hidden from type checkers, which would take any name for known.
+
+    def __getattr__(name: str) -> NoReturn:
+        """Answer a name that is not here with the nearest one."""
+        unknown_name(__name__, name, __all__)

@@ -4,6 +4,7 @@ import narwhals as nw
 import pandas as pd
 from narwhals.typing import IntoFrame
 
+from verify_analytics.errors import options_by_name
 from verify_analytics.model.moments import SECOND_US
 
 from .counting import moment
@@ -13,6 +14,7 @@ from .session_ends import opened_sessions, with_ends
 from .sources import checked_sources
 
 
+@options_by_name
 def clock_faults(sessions: IntoFrame, *, source: str | None = None) -> pd.DataFrame:
     """List the sessions that ended before they started, which only a wrong clock can do.
 

@@ -12,7 +12,7 @@ from narwhals.typing import IntoFrame
 from numpy.typing import NDArray
 
 from verify_analytics import stats
-from verify_analytics.errors import ArgumentError, DoubtfulWarning, near_name
+from verify_analytics.errors import ArgumentError, DoubtfulWarning, near_name, options_by_name
 
 from .arrivals import looked_from
 from .by import ALL, PULSE_BY, By, checked_by, finished, in_order, is_time, key
@@ -25,6 +25,7 @@ from .pulse_minutes import FOR, KINDS, TAKEN, V3_UNPROVED, each_collector, minut
 _COLUMNS = ("collector", "minute_us", *KINDS, "refused_by")
 
 
+@options_by_name
 def collector_health(
     pulse: IntoFrame | None, *, as_of: str | datetime, by: By = (), totals: bool = False
 ) -> pd.DataFrame:
@@ -116,6 +117,7 @@ def collector_health(
     return made
 
 
+@options_by_name
 def collector_gaps(
     pulse: IntoFrame | None, *, as_of: str | datetime, by: str | Iterable[str] | None = ()
 ) -> pd.DataFrame:
@@ -274,7 +276,7 @@ def _warn_of_nothing(asked_by: str) -> None:
         f"{asked_by}: not observable: there is no pulse, so nobody knows when the collector was up or what it refused. "
         "Was it brought in with load.pulse(...)?",
         DoubtfulWarning,
-        stacklevel=3,
+        stacklevel=4,
     )
 
 

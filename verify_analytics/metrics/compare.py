@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from verify_analytics import stats
-from verify_analytics.errors import ArgumentError, DoubtfulWarning, near_name
+from verify_analytics.errors import ArgumentError, DoubtfulWarning, near_name, options_by_name
 from verify_analytics.model.moments import SECOND_US, duration_us
 
 from .pairs import DESCRIBES, checked_frame, paired, pools_differ, side_of, slices
@@ -22,6 +22,7 @@ FIGURES = (
 )
 
 
+@options_by_name
 def compare(
     frame: pd.DataFrame,
     other: pd.DataFrame | None = None,
@@ -161,7 +162,7 @@ def compare(
 
 
 def _doubt(said: str) -> None:
-    warnings.warn(f"metrics.compare: {said}", DoubtfulWarning, stacklevel=3)
+    warnings.warn(f"metrics.compare: {said}", DoubtfulWarning, stacklevel=4)
 
 
 def _checked(relevant: float, relevant_time: str | timedelta, adjust: str | None) -> float:

@@ -4,6 +4,7 @@ import narwhals as nw
 import pandas as pd
 from narwhals.typing import IntoFrame
 
+from verify_analytics.errors import options_by_name
 from verify_analytics.model.frames import any_of, is_true
 from verify_analytics.model.frames import opened as plain
 
@@ -35,6 +36,7 @@ MEASURES = (
 )
 
 
+@options_by_name
 def completeness(
     attempts: IntoFrame, *, by: By = (), top: int | None = None, totals: bool = False, cluster: str = "session"
 ) -> pd.DataFrame:

@@ -195,7 +195,7 @@ def _number(value: float | None) -> float:
     return float("nan") if value is None else float(value)
 
 
-def warn_if_stale(context: Context, *, asked_by: str, stacklevel: int = 3) -> None:
+def warn_if_stale(context: Context, *, asked_by: str, stacklevel: int = 4) -> None:
     """Warn where we look from later than the collector is known to have listened; NaT is later than nothing."""
     if context.as_of > context.covered_until + PULSE_SLACK:
         warnings.warn(
@@ -206,7 +206,7 @@ def warn_if_stale(context: Context, *, asked_by: str, stacklevel: int = 3) -> No
         )
 
 
-def warn_if_cut(context: Context, *, asked_by: str, stacklevel: int = 3) -> None:
+def warn_if_cut(context: Context, *, asked_by: str, stacklevel: int = 4) -> None:
     """Warn where sessions were made of some of their attempts only: they seem to have had no others."""
     if context.attempts_missing > 0:
         warnings.warn(

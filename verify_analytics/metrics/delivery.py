@@ -4,6 +4,8 @@ import narwhals as nw
 import pandas as pd
 from narwhals.typing import IntoFrame
 
+from verify_analytics.errors import options_by_name
+
 from .by import ATTEMPT_BY, By, checked_by, columns_of
 from .counting import CONTEXT, warn_if_stale
 from .engine import opened
@@ -21,6 +23,7 @@ NEEDED = ("is_attempt", "mature", "outcome", "error_code", "started_us", *CONTEX
 POLICY, ACCOUNT = "failed_policy", "failed_account"
 
 
+@options_by_name
 def delivery_rate(
     attempts: IntoFrame, *, by: By = (), top: int | None = None, totals: bool = False, cluster: str = "session"
 ) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from narwhals.typing import IntoFrame
 
-from verify_analytics.errors import ArgumentError, DoubtfulWarning
+from verify_analytics.errors import ArgumentError, DoubtfulWarning, options_by_name
 from verify_analytics.model.frames import Frame
 
 from .by import ATTEMPT_BY, By, checked_by, columns_of
@@ -34,6 +34,7 @@ class Trusted(NamedTuple):
     enough: "np.ndarray[tuple[int], np.dtype[np.bool_]]"
 
 
+@options_by_name
 def time_to_deliver(
     attempts: IntoFrame,
     *,
@@ -139,7 +140,7 @@ def time_to_deliver(
             f"{asked_by}: not observable: no group has a receipt coverage of at least floor={floor:g}. Carriers of "
             "some countries send no receipts; by='country' shows the coverage of each",
             DoubtfulWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
     faults = int(counted[0].rows[counted[0].table["_class"] == CLOCK_FAULTS].sum())
     if faults:
@@ -147,7 +148,7 @@ def time_to_deliver(
             f"{asked_by}: {faults} attempt{'s' * (faults > 1)} settled before the start: a clock is wrong. They are "
             "left out; their settled_us lies before their started_us",
             DoubtfulWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
     return made
 

@@ -13,6 +13,7 @@ import pandas as pd
 from narwhals.typing import IntoFrame
 
 from verify_analytics import stats
+from verify_analytics.errors import options_by_name
 
 from .by import ATTEMPT_BY, NOT_KNOWN, By, checked_by, columns_of, is_time
 from .counting import CONTEXT, warn_if_stale
@@ -72,6 +73,7 @@ def explain(channel: str, code: str) -> Meaning:
     return catalogue().get(("voice" if channel == "voice" else "sms", code), UNLISTED)
 
 
+@options_by_name
 def error_codes(
     attempts: IntoFrame, *, by: By = (), top: int | None = None, totals: bool = False, cluster: str = "session"
 ) -> pd.DataFrame:

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from narwhals.typing import IntoFrame
 
+from verify_analytics.errors import options_by_name
+
 from .by import SESSION_BY, By, checked_by
 from .counting import warn_if_stale
 from .frames import in_long_form, split_and_total, tally_rows, with_context
@@ -53,6 +55,7 @@ TAKEN = (UNDELIVERED, NO_RECEIPT, DELIVERED)
 AGAINST = (POLICY, ACCOUNT, NETWORK, UNDELIVERED)
 
 
+@options_by_name
 def funnel(
     attempts: IntoFrame,
     *,

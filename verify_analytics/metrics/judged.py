@@ -176,7 +176,7 @@ def check_whole(attempts: Frame, *, asked_by: str) -> None:
     counted = collected(flagged.select("_missing", "_mixed").group_by("_missing", "_mixed").agg(nw.len().alias("rows")))
     refuse_if_mixed(bool((counted["_mixed"] == 1).any()))
     missing = int(counted.loc[counted["_missing"] == 1, "rows"].sum())
-    warn_if_cut_apart(missing, int(counted["rows"].sum()), asked_by=asked_by, stacklevel=5)
+    warn_if_cut_apart(missing, int(counted["rows"].sum()), asked_by=asked_by, stacklevel=6)
 
 
 def refuse_if_mixed(mixed: bool) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 from narwhals.typing import IntoFrame
 
 from verify_analytics import model
-from verify_analytics.errors import ArgumentError, DoubtfulWarning, near_name
+from verify_analytics.errors import ArgumentError, DoubtfulWarning, near_name, options_by_name
 from verify_analytics.model.columns import ATTEMPTS
 from verify_analytics.model.frames import Frame
 from verify_analytics.model.frames import opened as plain
@@ -27,6 +27,7 @@ from .tally import Tally, checked_cluster, tally_flags
 _OF_BEGUN = "verified_before_start"
 
 
+@options_by_name
 def lawful_order(
     attempts: IntoFrame,
     *,
@@ -135,6 +136,7 @@ def lawful_order(
     return made
 
 
+@options_by_name
 def unlawful(
     attempts: IntoFrame, *, what: str, window: str | timedelta = "10min", tolerance: str | timedelta = "2s"
 ) -> pd.DataFrame:
@@ -203,7 +205,7 @@ def _checked(
             f"{asked_by}: {int(missing.iloc[0])} sessions are here without all their attempts. A filter on attempts "
             "cuts sessions apart: give all attempts, and choose sessions with by=",
             DoubtfulWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
     return {ATTEMPT: checked_attempts(alone, tolerance_us=tolerance_us), SESSION: checked_sessions(sessions)}
 

@@ -150,7 +150,8 @@ def paired(one: pd.DataFrame, two: pd.DataFrame, called: tuple[str, str]) -> pd.
         right.assign(_order=range(len(right))), on=keys, how="outer", suffixes=("_first", "_second")
     )
     in_first, in_second = both["_order_first"].notna(), both["_order_second"].notna()
-    if len(both) and not (in_first & in_second).any():
+    # A side without rows is too little data, and no mistake.
+    if len(left) and len(right) and not (in_first & in_second).any():
         raise ArgumentError(
             "the frames have no row in common: compare the same metric, with splits that both sides have"
         )

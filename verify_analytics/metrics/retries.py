@@ -11,7 +11,7 @@ from narwhals.typing import IntoFrame
 from numpy.typing import NDArray
 
 from verify_analytics import model
-from verify_analytics.errors import DoubtfulWarning
+from verify_analytics.errors import DoubtfulWarning, options_by_name
 from verify_analytics.model.columns import ATTEMPTS
 from verify_analytics.model.frames import Frame
 
@@ -26,6 +26,7 @@ from .sources import checked_sources
 from .tally import checked_cluster
 
 
+@options_by_name
 def retries(
     attempts: IntoFrame,
     *,
@@ -158,13 +159,13 @@ def _is_true(values: pd.Series) -> NDArray[np.bool_]:
 
 def _warn(counts: Counts, *, asked_by: str) -> None:
     """Say what a reader should doubt; pointed at the line that asked for the metric."""
-    warn_if_stale(counts.context, asked_by=asked_by, stacklevel=4)
+    warn_if_stale(counts.context, asked_by=asked_by, stacklevel=5)
     missing = int(counts.rows[_is_true(counts.table["_missing"])].sum())
-    warn_if_cut_apart(missing, int(counts.rows.sum()), asked_by=asked_by, stacklevel=4)
+    warn_if_cut_apart(missing, int(counts.rows.sum()), asked_by=asked_by, stacklevel=5)
     if _is_true(counts.table["requested_at_shared"]).any():
         warnings.warn(
             f"{asked_by}: attempts of one session share a requested time, so it is the session's and not theirs; gaps "
             "are taken between first arrivals, which retries of the provider's may delay",
             DoubtfulWarning,
-            stacklevel=3,
+            stacklevel=4,
         )

@@ -87,8 +87,8 @@ def with_ends(frame: Frame, source: str) -> Frame:
 
 def warn_of_sessions(told: Sequence[Told], *, asked_by: str) -> None:
     """Say what a reader should doubt; pointed at the line that asked for the metric."""
-    warn_if_stale(told[0].found.counts.context, asked_by=asked_by, stacklevel=4)
-    warn_if_cut(told[0].found.counts.context, asked_by=asked_by, stacklevel=4)
+    warn_if_stale(told[0].found.counts.context, asked_by=asked_by, stacklevel=5)
+    warn_if_cut(told[0].found.counts.context, asked_by=asked_by, stacklevel=5)
     classes = [(each, found.counts.table["_class"]) for each, found in told]
     if not any((kind == SEEN).any() for _, kind in classes):
         warn_not_observable([each for each, _ in told], asked_by=asked_by)
@@ -99,5 +99,5 @@ def warn_of_sessions(told: Sequence[Told], *, asked_by: str) -> None:
                 f"{asked_by}: {faults} session{'s' * (faults > 1)} ended before the start according to {each!r}: a "
                 "clock is wrong. They are left out; metrics.clock_faults(sessions) lists them",
                 DoubtfulWarning,
-                stacklevel=3,
+                stacklevel=4,
             )

@@ -57,5 +57,5 @@ def warn_not_observable(sources: Iterable[str], *, asked_by: str) -> None:
         "verifications given to model.attempts (verifications=), and do callbacks say 'verified'?",
         DoubtfulWarning,
         # Metrics ask through one function of their own.
-        stacklevel=4,
+        stacklevel=5,
     )

@@ -5,6 +5,8 @@ from datetime import timedelta
 import pandas as pd
 from narwhals.typing import IntoFrame
 
+from verify_analytics.errors import options_by_name
+
 from .by import SESSION_BY, By, checked_by
 from .curves import MEASURED, curve_rows, horizon_ticks, in_long_form
 from .frames import split_and_total
@@ -14,6 +16,7 @@ from .tally import checked_cluster
 from .watching import BESIDE, TICKS_PER_SECOND, left_beside, units_by_group
 
 
+@options_by_name
 def time_to_verify(
     sessions: IntoFrame,
     *,

@@ -9,7 +9,7 @@ import pandas as pd
 from narwhals.typing import IntoFrame
 
 from verify_analytics import stats
-from verify_analytics.errors import ArgumentError
+from verify_analytics.errors import ArgumentError, options_by_name
 from verify_analytics.model.moments import duration_us
 
 from .by import SESSION_BY, By, checked_by
@@ -42,6 +42,7 @@ COLUMNS = (
 )
 
 
+@options_by_name
 def when_to_switch(
     sessions: IntoFrame,
     *,

@@ -6,6 +6,7 @@ import narwhals as nw
 import pandas as pd
 from narwhals.typing import IntoFrame
 
+from verify_analytics.errors import options_by_name
 from verify_analytics.model import outcomes
 from verify_analytics.model.frames import either
 
@@ -49,6 +50,7 @@ def lawful(channel: str, before: str, after: str) -> str:
     return "yes" if after in MAY_FOLLOW[before] and not (channel == "sms" and (before, after) in NOT_OF_SMS) else "no"
 
 
+@options_by_name
 def transitions(callbacks: IntoFrame, *, as_of: str | datetime, cluster: str = "session") -> pd.DataFrame:
     """Say what followed each state of an attempt, how often, and whether it may.
 

@@ -10,6 +10,7 @@ from narwhals.typing import IntoFrame
 from numpy.typing import NDArray
 
 from verify_analytics import stats
+from verify_analytics.errors import options_by_name
 
 from .by import SESSION_BY, By, checked_by
 from .counting import warn_if_stale
@@ -40,6 +41,7 @@ COLUMNS = (
 )
 
 
+@options_by_name
 def receipt_trust(
     attempts: IntoFrame,
     *,

@@ -8,6 +8,7 @@ import pandas as pd
 from narwhals.typing import IntoFrame
 
 from verify_analytics import stats
+from verify_analytics.errors import options_by_name
 
 from .by import SESSION_BY, By, checked_by, columns_of, key
 from .counting import Ints, warn_if_cut, warn_if_stale
@@ -41,6 +42,7 @@ COLUMNS = (
 )
 
 
+@options_by_name
 def verification_rate(
     sessions: IntoFrame,
     *,

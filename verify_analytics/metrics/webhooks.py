@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from narwhals.typing import IntoFrame
 
+from verify_analytics.errors import options_by_name
 from verify_analytics.model import outcomes
 from verify_analytics.model.frames import any_of, is_true
 from verify_analytics.model.moments import SECOND_US
@@ -42,6 +43,7 @@ MEASURES = (
 )
 
 
+@options_by_name
 def webhook_health(
     callbacks: IntoFrame,
     *,

@@ -5,6 +5,9 @@ them from one moment. ``attempts`` is the three together, ``sessions`` groups wh
 ``silences`` lists when a source told nothing, ``story`` tells one session.
 """
 
+from typing import TYPE_CHECKING, NoReturn
+
+from verify_analytics.errors import unknown_name
 from verify_analytics.model.columns import (
     ATTEMPTS,
     CALLBACKS,
@@ -38,3 +41,10 @@ __all__ = [
     "silences",
     "story",
 ]
+
+if not TYPE_CHECKING:
+    # Hidden from type checkers, which would take any name for known.
+
+    def __getattr__(name: str) -> NoReturn:
+        """Answer a name that is not here with the nearest one."""
+        unknown_name(__name__, name, __all__)

@@ -48,7 +48,8 @@ def with_coverage(attempts: Frame, pulse: IntoFrame | None, *, as_of_us: int) ->
         .agg(nw.len().alias("_collectors"))
         .with_columns(nw.lit(1).alias(ONE))
         # In an unbroken run the minute and its rank grow alike, so their difference names the run.
-        .with_columns(_rank=nw.col("_minute").cum_count().over(ONE, order_by="_minute").cast(nw.Int64))
+        # A running sum of ones: pandas counts a column that is itself the order as the rows happen to lie.
+        .with_columns(_rank=nw.col(ONE).cum_sum().over(ONE, order_by="_minute").cast(nw.Int64))
         .with_columns(_run=nw.col("_minute") - nw.col("_rank"))
         .with_columns(_run_end=nw.col("_minute").max().over("_run"))
     )

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import narwhals as nw
 from narwhals.typing import IntoFrame, IntoFrameT
 
+from verify_analytics.errors import options_by_name
 from verify_analytics.model import outcomes
 from verify_analytics.model.columns import ATTEMPTS, FACTS, STATES, require
 from verify_analytics.model.coverage import unobserved, with_coverage
@@ -22,6 +23,7 @@ DEFAULT_PATIENCE = "15min"
 _SHOULD_NOT_VARY = tuple(fact for fact in FACTS if fact not in {"attempt_id", "requested_us"})
 
 
+@options_by_name
 def attempts(
     callbacks: IntoFrameT,
     *,
@@ -65,6 +67,7 @@ def attempts(
     return nw.to_native(_finished(folded(known), view, verifications, pulse))  # type: ignore[no-any-return]
 
 
+@options_by_name
 def finish(
     states: IntoFrameT,
     *,

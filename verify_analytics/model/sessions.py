@@ -5,6 +5,7 @@ from datetime import timedelta
 import narwhals as nw
 from narwhals.typing import IntoFrameT
 
+from verify_analytics.errors import options_by_name
 from verify_analytics.model.columns import ATTEMPTS, SESSIONS, require
 from verify_analytics.model.coverage import unobserved
 from verify_analytics.model.frames import Frame, earlier, either, is_true, names, opened
@@ -41,6 +42,7 @@ _RENAMED = {
 }
 
 
+@options_by_name
 def sessions(attempts: IntoFrameT, *, window: str | timedelta = DEFAULT_WINDOW) -> IntoFrameT:
     """Tell how every verification ended, as far as it was known.
 

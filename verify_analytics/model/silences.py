@@ -7,6 +7,7 @@ long when it lasted an hour and most of the reports that should have come of the
 import narwhals as nw
 from narwhals.typing import IntoFrameT
 
+from verify_analytics.errors import options_by_name
 from verify_analytics.model.columns import ATTEMPTS, SILENCES, require
 from verify_analytics.model.frames import ONE, Frame, either, is_true, names, no_number, opened
 from verify_analytics.model.moments import MINUTE_US, SECOND_US
@@ -167,6 +168,7 @@ def _with_silence(minutes: Frame, source: str) -> Frame:
     )
 
 
+@options_by_name
 def silences(attempts: IntoFrameT) -> IntoFrameT:
     """List the long silences of each source: spans in which nobody can say who was verified, because it reported none.
 

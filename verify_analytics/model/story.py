@@ -5,6 +5,7 @@ from typing import Any
 import narwhals as nw
 from narwhals.typing import IntoFrameT
 
+from verify_analytics.errors import options_by_name
 from verify_analytics.model import outcomes
 from verify_analytics.model.columns import CALLBACKS, require, with_microseconds
 from verify_analytics.model.frames import is_true, names, opened
@@ -47,6 +48,7 @@ IN_WORDS = {
 """Channel → state → what happened, for people."""
 
 
+@options_by_name
 def story(callbacks: IntoFrameT, *, session_id: str) -> IntoFrameT:
     """Tell one session's callbacks in order, with what each of them means.
 

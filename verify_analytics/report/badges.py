@@ -8,6 +8,7 @@ from verify_analytics.charts.words import count, many, moment, seconds
 
 from .facts import moment_of
 from .study import Study
+from .suppress import told
 from .tables import Cell, Table
 
 # The collector writes its pulse once a minute, for the minute that has passed: this much behind is not stale.
@@ -42,27 +43,36 @@ def _whole(study: Study) -> Badge:
     facts = study.facts
     if not facts.coverage_known:
         return Badge(None, "Gaps not known", "this store keeps no record of when its collector was up")
-    if not facts.gaps:
+    gaps = [gap for gap in facts.gaps if study.since is None or moment_of(gap.to_us) > study.since]
+    if not gaps:
         return Badge(True, "Whole", "the collector listened in every minute")
-    down = sum(gap.minutes for gap in facts.gaps)
-    spans = [f"{moment(moment_of(gap.from_us))}, {seconds(60 * gap.minutes)}" for gap in facts.gaps[:MOST_GAPS]]
-    more = [f"and {len(facts.gaps) - MOST_GAPS} more"] if len(facts.gaps) > MOST_GAPS else []
+    down = sum(gap.minutes for gap in gaps)
+    spans = [f"{moment(moment_of(gap.from_us))}, {seconds(60 * gap.minutes)}" for gap in gaps[:MOST_GAPS]]
+    more = [f"and {len(gaps) - MOST_GAPS} more"] if len(gaps) > MOST_GAPS else []
     why = f"the collector was down for {seconds(60 * down)} in all: {'; '.join([*spans, *more])}"
-    return Badge(False, many(len(facts.gaps), "gap"), why)
+    return Badge(False, many(len(gaps), "gap"), why)
 
 
 def _understood(study: Study) -> Badge:
     odd = study.unknown_statuses
     if not odd:
         return Badge(True, "Every status known", "each status received is one that the model lists")
-    return Badge(False, "Unknown statuses", f"{many(odd, 'attempt')} came with a status that nobody has listed yet")
+    return Badge(
+        False,
+        "Unknown statuses",
+        f"{told(odd, 'attempt', study.options.min_cell)} came with a status that nobody has listed yet",
+    )
 
 
 def _proved(study: Study) -> Badge:
     unproved = study.facts.unproved
     if not unproved:
         return Badge(True, "Every callback signed", "each one's signature was verified when it was received")
-    return Badge(False, "Unproved callbacks", f"{many(unproved, 'callback')} came in without a verified signature")
+    return Badge(
+        False,
+        "Unproved callbacks",
+        f"{told(unproved, 'callback', study.options.min_cell)} came in without a verified signature",
+    )
 
 
 REASONS = {
@@ -83,8 +93,8 @@ def left_out(study: Study) -> Table:
     frames = study.frames
     times = frames["time-to-verify"].drop_duplicates("source")
     rows = [
-        ("attempts, delivery and errors", frames["delivery"].iloc[0]),
-        ("sessions, retries", frames["retries"].iloc[0]),
+        *(("attempts, delivery and errors", row) for _, row in frames["delivery"].head(1).iterrows()),
+        *(("sessions, retries", row) for _, row in frames["retries"].head(1).iterrows()),
         *((f"sessions, times ({SOURCES[str(row['source'])]})", row) for _, row in times.iterrows()),
     ]
     heads = (Cell("of", number=False), Cell("counted"), *(Cell(name) for name, _ in REASONS.values()))
@@ -92,11 +102,17 @@ def left_out(study: Study) -> Table:
         (
             Cell(name, number=False),
             Cell(count(row["n"])),
-            *(Cell(count(row[reason]) if reason in row.index else "") for reason in REASONS),
+            *(Cell(_left_out(row, reason)) for reason in REASONS),
         )
         for name, row in rows
     ]
     return Table("Counted, and left out with the reason", heads, tuple(cells))
+
+
+def _left_out(row: pd.Series, reason: str) -> str:
+    if reason not in row.index:
+        return ""
+    return "not told" if pd.isna(row[reason]) else count(row[reason])
 
 
 SOURCES = {"app": "told by the application", "callback": "told by the provider"}

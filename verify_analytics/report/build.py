@@ -4,17 +4,20 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pandas as pd
 from markupsafe import Markup
 
 from verify_analytics import charts
+from verify_analytics.charts.spreadsheet import as_csv
 from verify_analytics.errors import ArgumentError
 
 from . import folder
+from .drawing import Picture, Studio, Task
 from .manifest import manifest
 from .page import Shown, render
-from .sections import CHAPTERS, Section
-from .study import Study, study
-from .tables import as_csv
+from .sections import CHAPTERS, Section, shown_chapters
+from .study import Options, Study, study
+from .suppress import checked
 
 
 def build(
@@ -26,6 +29,8 @@ def build(
     patience: str | timedelta = "15min",
     window: str | timedelta = "10min",
     note: str | None = None,
+    min_cell: int = 0,
+    number_blocks: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> Path:
     """Write a report on what a store knew at a moment: a page, its charts, its tables, and how to make it again.
@@ -45,6 +50,11 @@ def build(
         As in ``model.attempts`` and ``model.sessions``.
     note
         A sentence that stands at the head of the page, for what a reader must know before all: data that are made up.
+    min_cell
+        Hide what tells of fewer than so many attempts, sessions or callbacks, in every file; also what would follow by
+        subtraction. 0 hides nothing.
+    number_blocks
+        Also show delivery by block of numbers (a number without its last four digits), the twenty largest.
     progress
         Is told each step in a few words.
 
@@ -59,7 +69,8 @@ def build(
     NotFoundError
         If the store, or the folder to write into, does not exist, or if there is nothing to report.
     ArgumentError
-        If a moment has no time zone, `since` is not before `as_of`, or `out` is something else than a report.
+        If a moment has no time zone, `since` is not before `as_of`, `min_cell` cannot be, or `out` is something else
+        than a report.
     SchemaError
         If what is named is no store.
     """
@@ -68,33 +79,54 @@ def build(
     say = progress or (lambda _: None)
     target = Path(out).absolute()
     folder.check(target)
-    found = study(str(where), as_of=as_of, since=since, patience=patience, window=window, say=say)
+    options = Options(checked(min_cell), number_blocks=bool(number_blocks))
     files: dict[str, bytes] = {}
-    shown: dict[str, Shown] = {}
-    for section in (section for chapter in CHAPTERS for section in chapter.sections):
-        say(f"drawing {section.name}")
-        shown[section.name] = _draw(section, found, files)
+    with Studio() as studio:
+        found = study(
+            str(where),
+            as_of=as_of,
+            since=since,
+            patience=patience,
+            window=window,
+            say=say,
+            options=options,
+            ready=lambda name, frame: _ask(studio, name, frame),
+        )
+        pictures = studio.pictures(say)
+    chapters = shown_chapters(found.frames)
+    shown = {
+        section.name: _shown(section, pictures[section.name], found, files)
+        for chapter in chapters
+        for section in chapter.sections
+    }
+    if found.change is not None:
+        files["tables/comparison.csv"] = as_csv(found.change.rows).encode()
     for name, frame in found.frames.items():
         files[f"tables/{name}.csv"] = as_csv(frame).encode()
-    files["index.html"] = render(found, str(where), shown, CHAPTERS, note=note)
+    files["index.html"] = render(found, str(where), shown, chapters, note=note)
     files[folder.MANIFEST] = manifest(found, str(where), files, note=note)
     folder.put_down(target, files)
     return Path(out) / "index.html"
 
 
-def _draw(section: Section, found: Study, files: dict[str, bytes]) -> Shown:
-    """Draw one chart twice, wide and narrow, and keep its files."""
-    frame = found.frames[section.name]
-    wide, narrow = (section.draw(frame, narrow=narrow) for narrow in (False, True))
-    picture = charts.svg(wide, name=section.name)
-    files[f"charts/{section.name}.svg"] = picture.encode()
-    files[f"charts/{section.name}.png"] = charts.png(wide)
+def _ask(studio: Studio, name: str, frame: pd.DataFrame) -> None:
+    """Have every view of a frame drawn."""
+    for section in (section for chapter in CHAPTERS for section in chapter.sections):
+        if section.source == name:
+            studio.ask(Task(section.name, section.draw, frame))
+
+
+def _shown(section: Section, picture: Picture, found: Study, files: dict[str, bytes]) -> Shown:
+    """Keep the files of one chart, and make it ready for the page."""
+    frame = found.frames[section.source]
+    files[f"charts/{section.name}.svg"] = picture.wide.encode()
+    files[f"charts/{section.name}.png"] = picture.png
     # Both come from our own charts, which escape every text they draw.
-    inline = [charts.inline(each) for each in (picture, charts.svg(narrow, name=f"{section.name}-narrow"))]
+    inline = [charts.inline(each) for each in (picture.wide, picture.narrow)]
     return Shown(
         section,
         Markup(inline[0]),  # noqa: S704
         Markup(inline[1]),  # noqa: S704
         section.read(frame),
-        section.table(frame),
+        None if section.table is None else section.table(frame),
     )

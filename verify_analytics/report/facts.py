@@ -40,6 +40,7 @@ class Facts(NamedTuple):
     first_received_us: int | None
     inputs: dict[str, Input]
     coverage_known: bool
+    covered_from_us: int | None
     covered_until_us: int | None
     gaps: tuple[Gap, ...]
     refused: int
@@ -81,6 +82,7 @@ def gather(callbacks: Any, verifications: Any | None, pulse: Any | None, *, as_o
         first_received_us=int(received["received_us"]) if received is not None else None,
         inputs={name: _input(tables.get(name), DIGESTED[name]) for name in DIGESTED},
         coverage_known=bool(len(heard)),
+        covered_from_us=int(heard["minute_us"].min()) if len(heard) else None,
         covered_until_us=int(heard["minute_us"].max()) if len(heard) else None,
         gaps=gaps_between(heard["minute_us"]),
         refused=int(heard["refused"].sum()),

@@ -9,6 +9,7 @@ from typing import Any
 from verify_analytics import __version__
 
 from .folder import MADE_BY
+from .periods import Periods
 from .study import Study, named_place
 
 FORMAT = 1
@@ -23,6 +24,10 @@ def command(study: Study, where: str) -> str:
         words += ["--since", _moment(study.since)]
     lengths = (("--patience", study.patience_seconds, 900), ("--window", study.window_seconds, 600))
     words += [word for name, said, usual in lengths if said != usual for word in (name, f"{said:g}s")]
+    if study.options.min_cell:
+        words += ["--min-cell", str(study.options.min_cell)]
+    if study.options.number_blocks:
+        words.append("--number-blocks")
     return " ".join([*words, "--out", "DIR"])
 
 
@@ -46,11 +51,19 @@ def manifest(study: Study, where: str, files: Mapping[str, bytes], *, note: str 
         "since": None if study.since is None else _moment(study.since),
         "patience_seconds": study.patience_seconds,
         "window_seconds": study.window_seconds,
+        "min_cell": study.options.min_cell,
+        "number_blocks": study.options.number_blocks,
+        "compared": None if study.change is None else _compared(study.change.periods),
         "inputs": {name: each._asdict() for name, each in study.facts.inputs.items()},
         "versions": versions(),
         "files": {name: f"sha256:{hashlib.sha256(content).hexdigest()}" for name, content in sorted(files.items())},
     }
     return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _compared(periods: Periods) -> dict[str, list[str]]:
+    """Name the two periods that were compared, each from its first moment up to its last, which is not in it."""
+    return {name: [_moment(each) for each in span] for name, span in (("now", periods.now), ("before", periods.before))}
 
 
 def _moment(value: Any) -> str:

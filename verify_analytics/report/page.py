@@ -9,12 +9,20 @@ from markupsafe import Markup
 
 from verify_analytics.charts.words import count, many, moment, percent, seconds
 
+from .answers import answers
+from .asked import BLOCKS, FRAMES
 from .badges import REASONS, badges, left_out
+from .glossary import anchor, glossary
 from .headlines import Headline, headlines
 from .manifest import command, versions
+from .moved import asked, nothing, sentences
 from .sections import Chapter, Section
 from .study import Study
+from .suppress import at_least, told
 from .tables import Table
+from .trust import table
+
+ASKED = FRAMES | BLOCKS
 
 
 class Shown(NamedTuple):
@@ -24,7 +32,7 @@ class Shown(NamedTuple):
     wide: Markup
     narrow: Markup
     reading: str
-    table: Table
+    table: Table | None
 
 
 def render(
@@ -48,7 +56,15 @@ def render(
         style=Markup(style),  # our own file  # noqa: S704
         summary=_summary(study),
         headlines=[(each, Markup(_gauge(each))) for each in headlines(study)],  # numbers only  # noqa: S704
+        compared=_compared(study),
+        moved=_moved(study),
+        answers=answers(study),
         badges=badges(study),
+        checks=table(study),
+        glossary=glossary(each.metric for each in FRAMES.values()),
+        anchor=anchor,
+        told=told,
+        metric_of=lambda section: ASKED[section.source].metric,
         chapters=[(chapter, [shown[section.name] for section in chapter.sections]) for chapter in chapters],
         left_out=left_out(study),
         reasons=REASONS.values(),
@@ -59,13 +75,42 @@ def render(
 
 
 def _summary(study: Study) -> str:
-    facts = study.facts
-    again = f" ({many(facts.redeliveries, 'redelivery', 'redeliveries')})" if facts.redeliveries else ""
+    facts, few = study.facts, study.options.min_cell
+    redelivered = told(facts.redeliveries, "redelivery", few, "redeliveries")
+    again = f" ({redelivered})" if facts.redeliveries else ""
     since = f"since {moment(study.since)}" if study.since is not None else f"since {moment(study.first_started)}"
     return (
-        f"{many(study.sessions, 'session')} started {since}, with {many(study.attempts, 'attempt')}; "
+        f"{at_least(study.sessions, 'session', few)} started {since}, with {at_least(study.attempts, 'attempt', few)}; "
         f"{many(facts.callbacks, 'callback')} received{again}."
     )
+
+
+def _compared(study: Study) -> str:
+    """Say which periods the tiles compare, and what their verdicts account for."""
+    if study.change is None:
+        return "No change is shown: the store does not reach back far enough for a period to compare with."
+    periods, down = study.change.periods, study.change.down
+    spans = [
+        span.words + (f" (the collector was down for {seconds(60 * minutes)} of it)" if minutes else "")
+        for span, minutes in zip((periods.now, periods.before), down, strict=True)
+    ]
+    return (
+        f"Change: {spans[0]} against {spans[1]}: {periods.how}. Only what is old enough to be judged counts in either. "
+        "Each verdict accounts for six figures being looked at together, so an interval that just leaves out 0 is not "
+        "yet a change."
+    )
+
+
+def _moved(study: Study) -> Mapping[str, object]:
+    """Say what moved, or that nothing did."""
+    if study.change is None:
+        return {"sentences": [], "nothing": "There is no earlier period to compare with.", "asked": ""}
+    found = sentences(study.change)
+    return {
+        "sentences": found,
+        "nothing": "" if found else nothing(study.change),
+        "asked": asked(study.change),
+    }
 
 
 def _gauge(each: Headline) -> str:

@@ -1,6 +1,7 @@
 """What does a chart say in one line? Sentences of the frame's own figures with their intervals, claiming no more."""
 
 import math
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -8,6 +9,8 @@ from verify_analytics.charts.words import FEW, count, interval, listed, many, na
 
 SOURCES = ("app", "callback")
 NOT_KNOWN = "not known"
+FEWEST_TIMES = 10
+Z = 1.959963984540054
 NOTHING = "Nothing can be said yet: no attempt is old enough to be judged."
 
 
@@ -109,6 +112,18 @@ def by_day(frame: pd.DataFrame) -> str:
     )
 
 
+def by_block(frame: pd.DataFrame) -> str:
+    """Tell the block with the lowest accepted rate."""
+    rows = frame[(frame["measure"] == "accepted") & (frame["n"] >= FEW) & (frame["number_block"] != "others")]
+    if rows.empty:
+        return f"No block of numbers has {FEW} attempts that can be judged yet."
+    lowest, _ = extremes(rows)
+    return (
+        f"The lowest accepted rate of the largest blocks with at least {FEW} attempts is that of "
+        f"{named(lowest['number_block'])}: {figures(lowest)} of {count(lowest['n'])}."
+    )
+
+
 def errors(frame: pd.DataFrame) -> str:
     """Tell the most frequent code."""
     rows = frame[frame["measure"] == "share_of_unsuccessful"].sort_values("count", ascending=False, kind="stable")
@@ -157,8 +172,41 @@ def times_by_country(frame: pd.DataFrame) -> str:
     """Tell the slowest and the fastest of the countries with enough sessions."""
     source = source_of(frame)
     rows = frame[(frame["measure"] == "within_60s") & (frame["source"] == source) & (frame["n"] >= FEW)]
-    rows = rows[rows["rate"].notna()]
+    rows = rows[rows["rate"].notna() & (rows["country"] != "others")]
     if source is None or rows.empty:
         return f"No country has {FEW} sessions that can be observed yet."
     ends = [f"{figures(row)} in {named(row['country'], 'country')}" for row in extremes(rows)]
     return f"Verified within 60 s, as {named(source)}: from {ends[0]} to {ends[1]}."
+
+
+class ByThen(NamedTuple):
+    """By when a share of those who verify have done so: seconds with their interval, how many, and of how many."""
+
+    seconds: float
+    low: float
+    high: float
+    n: int
+    horizon: float
+    share: float
+    of: int
+
+
+def by_then(frame: pd.DataFrame, source: str, share: float) -> ByThen | None:
+    """Read off a curve by when a share of those who verify within its horizon have done so.
+
+    Not the quantile of all sessions, which counts those who never verify. The interval is that of an order statistic:
+    of `n` who verified, the times between which that many of them fall in 95 of 100 such samples (the normal
+    approximation to the binomial; Conover 1999, Practical Nonparametric Statistics, 3.2). None with fewer than ten.
+    """
+    curve = frame[(frame["measure"] == "curve") & (frame["source"] == source)].sort_values("seconds", kind="stable")
+    if curve.empty or not float(curve.iloc[-1]["count"]) >= FEWEST_TIMES:
+        return None
+    last = curve.iloc[-1]
+    n, end = int(last["count"]), float(last["rate"])
+    reached = curve["rate"].to_numpy(dtype=float) / end
+    at = curve["seconds"].to_numpy(dtype=float)
+    half = Z * math.sqrt(share * (1 - share) / n)
+    wanted = (share, share - half, share + half)
+    # A point of a curve stands at the end of its second; beyond the last there is no bound.
+    then, low, high = (float(at[reached >= each - 1e-9][0]) if each <= 1 else math.nan for each in wanted)
+    return ByThen(then, low, high, n, float(last["horizon_seconds"]), end, int(last["n"]))

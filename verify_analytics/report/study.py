@@ -1,32 +1,30 @@
 """Which figures does a report hold? Every metric, computed once, from attempts and sessions that were folded once."""
 
-import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import narwhals as nw
 import pandas as pd
 
-from verify_analytics import load, metrics, model
-from verify_analytics.errors import ArgumentError, DoubtfulWarning, NotFoundError
+from verify_analytics import load, model
+from verify_analytics.errors import ArgumentError, NotFoundError
 from verify_analytics.model.moments import microseconds, moment
 
+from .asked import Given, answers, asked_for
+from .changes import Change, compared
 from .facts import Facts, gather, moment_of
+from .periods import Span, choose
+from .suppress import suppressed, without_few
 
 Say = Callable[[str], None]
+Ready = Callable[[str, pd.DataFrame], None]
 
-# Name of the frame: the metric and its split. The names are those of the files.
-FRAMES: dict[str, tuple[str, tuple[str, ...]]] = {
-    "delivery": ("delivery_rate", ()),
-    "delivery-by-channel-and-role": ("delivery_rate", ("channel", "role")),
-    "delivery-by-country": ("delivery_rate", ("country",)),
-    "delivery-by-channel-and-day": ("delivery_rate", ("channel", "day")),
-    "error-codes": ("error_codes", ()),
-    "retries": ("retries", ()),
-    "time-to-verify": ("time_to_verify", ()),
-    "time-to-verify-by-country": ("time_to_verify", ("country",)),
-}
-OF_SESSIONS = {"time_to_verify"}
+
+class Options(NamedTuple):
+    """What else was asked of a report: small cells hidden below a size (0: none), and whether blocks are shown."""
+
+    min_cell: int = 0
+    number_blocks: bool = False
 
 
 class Study(NamedTuple):
@@ -43,10 +41,23 @@ class Study(NamedTuple):
     unknown_statuses: int
     first_started: pd.Timestamp
     doubts: tuple[str, ...]
+    change: Change | None
+    options: Options
+    hidden: int
 
 
-def study(where: str, *, as_of: Any, since: Any, patience: Any, window: Any, say: Say) -> Study:
-    """Load a store, fold it, and compute every figure of the report.
+def study(
+    where: str,
+    *,
+    as_of: Any,
+    since: Any,
+    patience: Any,
+    window: Any,
+    say: Say,
+    options: Options | None = None,
+    ready: Ready = lambda _name, _frame: None,
+) -> Study:
+    """Load a store, fold it, and compute every figure of the report; `ready` is told of each frame that is final.
 
     Raises
     ------
@@ -55,6 +66,7 @@ def study(where: str, *, as_of: Any, since: Any, patience: Any, window: Any, say
     ArgumentError
         If `since` is not before `as_of`.
     """
+    options = options or Options()
     until = moment(as_of)
     begin = None if since is None else moment(since, name="since")
     if begin is not None and begin >= until:
@@ -69,15 +81,18 @@ def study(where: str, *, as_of: Any, since: Any, patience: Any, window: Any, say
         model.attempts(callbacks, as_of=until, patience=patience, verifications=verifications, pulse=pulse)
     )
     sessions = load.keep(model.sessions(attempts, window=window))
-    if begin is not None:
-        started = microseconds(begin)
-        attempts = nw.from_native(attempts).filter(nw.col("session_started_us") >= started).to_native()
-        sessions = nw.from_native(sessions).filter(nw.col("started_us") >= started).to_native()
-    counted = _counts(attempts, sessions)
+    whole = Given(attempts, sessions, callbacks, pulse, until, window)
+    given = whole if begin is None else _since(whole, microseconds(begin))
+    counted = _counts(given.attempts, given.sessions)
     if not counted["sessions"]:
         raise NotFoundError(f"no session in {named_place(where)} started since {begin:%Y-%m-%d %H:%M} UTC; try earlier")
-    frames, doubts = _measured(attempts, sessions, window, say)
+    frames, doubts = answers(
+        asked_for(number_blocks=options.number_blocks), given, say, None if options.min_cell else ready
+    )
     context = frames["time-to-verify"].iloc[0]
+    frames, hidden = suppressed(frames, options.min_cell)
+    for name, frame in frames.items() if options.min_cell else ():
+        ready(name, frame)
     return Study(
         frames=frames,
         facts=facts,
@@ -89,8 +104,60 @@ def study(where: str, *, as_of: Any, since: Any, patience: Any, window: Any, say
         sessions=counted["sessions"],
         unknown_statuses=counted["unknown_statuses"],
         first_started=moment_of(counted["first_started_us"]),
-        doubts=doubts,
+        doubts=tuple(without_few(each, options.min_cell) for each in doubts),
+        change=_change(whole, facts, begin, options, say),
+        options=options,
+        hidden=hidden,
     )
+
+
+def since_of(given: Given, span: Span) -> Given:
+    """Keep what started in a span, as `_since` does."""
+    return _since(given, _us(span.since), _us(span.until))
+
+
+def whole_of(given: Given) -> Given:
+    """Work attempts and sessions out once."""
+    return given._replace(attempts=load.keep(given.attempts), sessions=load.keep(given.sessions))
+
+
+def _since(given: Given, since_us: int, until_us: int | None = None) -> Given:
+    """Keep what started in a period: sessions whole, with all their attempts; callbacks and minutes by when they came.
+
+    What began before is not counted; it was loaded to tell what a later attempt followed.
+    """
+
+    def within(table: Any, name: str) -> Any:
+        frame = nw.from_native(table).filter(nw.col(name) >= since_us)
+        return (frame if until_us is None else frame.filter(nw.col(name) < until_us)).to_native()
+
+    return given._replace(
+        attempts=within(given.attempts, "session_started_us"),
+        sessions=within(given.sessions, "started_us"),
+        callbacks=within(given.callbacks, "received_us"),
+        pulse=None if given.pulse is None else within(given.pulse, "minute_us"),
+    )
+
+
+def _change(given: Given, facts: Facts, begin: Any, options: Options, say: Say) -> Change | None:
+    """Compare the report's period with the one before it, if the store holds both."""
+    known = [each for each in (facts.first_received_us, facts.covered_from_us) if each is not None]
+    heard = facts.covered_until_us
+    periods = choose(
+        as_of=pd.Timestamp(given.as_of),
+        since=None if begin is None else pd.Timestamp(begin),
+        reaches_to=moment_of(min(known)),
+        heard_until=None if heard is None else moment_of(heard) + pd.Timedelta("1min"),
+    )
+    if periods is None:
+        return None
+    say(f"comparing {periods.now.words} with {periods.before.words}")
+    now, before = (whole_of(since_of(given, span)) for span in (periods.now, periods.before))
+    return compared(now, before, periods, facts.gaps, min_cell=options.min_cell)
+
+
+def _us(value: pd.Timestamp) -> int:
+    return microseconds(value.to_pydatetime())
 
 
 def named_place(where: str) -> str:
@@ -140,19 +207,3 @@ def _counts(attempts: Any, sessions: Any) -> dict[str, int]:
 def _one(frame: Any) -> pd.Series | None:
     table = (frame.lazy() if isinstance(frame, nw.DataFrame) else frame).collect().to_pandas()
     return table.iloc[0] if len(table) else None
-
-
-def _measured(attempts: Any, sessions: Any, window: Any, say: Say) -> tuple[dict[str, pd.DataFrame], tuple[str, ...]]:
-    """Compute every frame; what the metrics doubt is kept for the reader of the report."""
-    frames = {}
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", DoubtfulWarning)
-        for name, (metric, by) in FRAMES.items():
-            say(f"computing {name}")
-            options = {"window": window} if metric == "retries" else {}
-            frames[name] = getattr(metrics, metric)(sessions if metric in OF_SESSIONS else attempts, by=by, **options)
-    doubts = [str(each.message).partition(": ")[2] for each in caught if issubclass(each.category, DoubtfulWarning)]
-    for other in caught:
-        if not issubclass(other.category, DoubtfulWarning):
-            warnings.warn_explicit(other.message, other.category, other.filename, other.lineno)
-    return frames, tuple(dict.fromkeys(doubts))

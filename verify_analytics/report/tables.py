@@ -1,21 +1,16 @@
 """How does a metric's frame become a table? Whole as CSV for a spreadsheet; short, a row per group, for a page."""
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from math import isnan
 from typing import NamedTuple
 
 import pandas as pd
 
-from verify_analytics.charts.frames import in_reading_order
-from verify_analytics.charts.words import GROUPS, count, interval, named, percent, printable, seconds
+from verify_analytics.charts.frames import in_reading_order, title_of
+from verify_analytics.charts.words import count, group_word, interval, named, percent, seconds
 
 from .readings import NOT_KNOWN, span
 
-# A spreadsheet takes a text that begins like this for a formula, and may run it; some take the full-width forms too.
-FORMULA = tuple("=+-@\uff1d\uff0b\uff0d\uff20")
-LONGEST = 1000
 MOST_CODES = 15
 MOST_FLOWS = 4
 SOURCES = {"": "", "app": "application", "callback": "provider"}
@@ -49,42 +44,13 @@ class Table(NamedTuple):
     more: int = 0
 
 
+# A figure of so few that it is not to be shown.
+HIDDEN = Cell("hidden")
+
+
 def name(text: str, small: str = "") -> Cell:
     """Make a cell that holds a name."""
     return Cell(text, small, number=False)
-
-
-def as_csv(frame: pd.DataFrame) -> str:
-    """Write a frame as CSV that a spreadsheet opens without running anything: commas, moments in ISO 8601, UTC.
-
-    A text that begins like a formula gets an apostrophe before it, and control characters become spaces; numbers stay
-    numbers, what is missing stays empty.
-
-    >>> print(as_csv(pd.DataFrame({"code": ["=1+1", "30"], "rate": [-0.5, float("nan")]})), end="")
-    code,rate
-    '=1+1,-0.5
-    30,
-    """
-    written = io.StringIO()
-    writer = csv.writer(written, lineterminator="\n")
-    writer.writerow(frame.columns)
-    for row in frame.itertuples(index=False, name=None):
-        writer.writerow([_plain(value) for value in row])
-    return written.getvalue()
-
-
-def _plain(value: object) -> object:
-    if value is None or value is pd.NA or value is pd.NaT:
-        return ""
-    if isinstance(value, float):
-        return "" if pd.isna(value) else value
-    if isinstance(value, pd.Timestamp):
-        return value.strftime("%Y-%m-%dT%H:%M:%SZ")
-    if isinstance(value, str):
-        # A lone carriage return would begin a new row in some readers, and with it a new formula.
-        text = printable(value, LONGEST)
-        return f"'{text}" if text.startswith(FORMULA) else text
-    return value
 
 
 def rate_cell(row: pd.Series) -> Cell:
@@ -115,16 +81,18 @@ def by_group(
     most
         How many rows at most.
     """
-    first = in_reading_order(frame[frame["measure"] == next(iter(measures))], by)
-    heads = (*(name(GROUPS.get(each, each)) for each in by), Cell(n), *(Cell(head) for head in measures.values()))
+    main = next(iter(measures))
+    first = in_reading_order(frame[frame["measure"] == main], by)
+    heads = (*(name(group_word(each)) for each in by), Cell(n), *(Cell(head) for head in measures.values()))
     rows = []
     for _, group in first.head(most).iterrows():
         mine = frame
         for each in by:
             mine = mine[mine[each] == group[each]]
-        cells = [name(named(group[each], each)) for each in by] + [Cell(count(group["n"]))]
-        for measure in measures:
-            cells += [rate_cell(row) for _, row in mine[mine["measure"] == measure].iterrows()]
+        cells = [name(named(group[each], each)) for each in by]
+        found = {str(row["measure"]): row for _, row in mine.iterrows()}
+        cells.append(Cell(count(group["n"])))
+        cells += [rate_cell(found[measure]) if measure in found else HIDDEN for measure in measures]
         rows.append(tuple(cells))
     return Table(caption, heads, tuple(rows), max(0, len(first) - most))
 
@@ -132,7 +100,7 @@ def by_group(
 def of_errors(frame: pd.DataFrame) -> Table:
     """Explain the most frequent codes."""
     shown = frame[frame["measure"] == "share_of_unsuccessful"]
-    of_all = frame[frame["measure"] == "share_of_all"]
+    of_all = frame[frame["measure"] == "share_of_all"].set_index(["channel", "code"])
     rows = [
         (
             name(named(row["channel"], "channel")),
@@ -141,11 +109,9 @@ def of_errors(frame: pd.DataFrame) -> Table:
             name(RETRYABLE[str(row["retryable"])]),
             Cell(count(row["count"])),
             rate_cell(row),
-            rate_cell(every),
+            rate_cell(of_all.loc[key]) if (key := (row["channel"], row["code"])) in of_all.index else HIDDEN,
         )
-        for (_, row), (_, every) in zip(
-            shown.head(MOST_CODES).iterrows(), of_all.head(MOST_CODES).iterrows(), strict=True
-        )
+        for _, row in shown.head(MOST_CODES).iterrows()
     ]
     heads = (*map(name, ("channel", "code", "what it means", "asking again")), Cell("attempts"))
     heads = (*heads, Cell("of unsuccessful"), Cell("of all"))
@@ -202,10 +168,46 @@ def of_times(frame: pd.DataFrame, by: Sequence[str]) -> Table:
         if "not_observable" in found:
             cells += [Cell("not observable"), *(Cell("–") for _ in range(len(SHARES) + len(SPANS) - 1))]
         else:
-            cells += [rate_cell(found[measure]) for measure in SHARES]
-            times = (found[measure] for measure in SPANS)
-            cells += [Cell(seconds(float(row["seconds"]), "–"), span(row)) for row in times]
+            cells += [rate_cell(found[measure]) if measure in found else HIDDEN for measure in SHARES]
+            times = (found.get(measure) for measure in SPANS)
+            cells += [HIDDEN if row is None else Cell(seconds(float(row["seconds"]), "–"), span(row)) for row in times]
         rows.append(tuple(cells))
-    heads = (*(name(GROUPS.get(each, each)) for each in by), name("told by"), Cell("sessions"))
+    heads = (*(name(group_word(each)) for each in by), name("told by"), Cell("sessions"))
     heads = (*heads, *(Cell(head) for head in (*SHARES.values(), *SPANS.values())))
-    return Table("Sessions verified by a time, as a share of all sessions", heads, tuple(rows))
+    caption = title_of("Sessions verified by a time, as a share of all sessions", by)
+    return Table(caption, heads, tuple(rows))
+
+
+def of_waits(frame: pd.DataFrame) -> Table:
+    """Set the chance of a code in the next while in a row per time waited and source, and what a trial would need."""
+    rows = [
+        (
+            name(SOURCES[str(row["source"])]),
+            Cell(seconds(float(row["after_seconds"]))),
+            Cell(count(row["n"])),
+            rate_cell(row),
+            Cell("–" if pd.isna(row["sessions_to_start"]) else count(row["sessions_to_start"])),
+        )
+        for _, row in frame[frame["measure"] == "verified_next"].iterrows()
+    ]
+    heads = (name("told by"), Cell("after"), Cell("still waiting"), Cell("verify next"), Cell("a trial needs"))
+    return Table(
+        "Verified within the next while, of those still waiting; sessions that a trial needs", heads, tuple(rows)
+    )
+
+
+def of_measures(frame: pd.DataFrame, caption: str, n: str) -> Table:
+    """Set each measure of a frame without a split in a row, by source where there are several."""
+    told = "source" in frame.columns
+    heads = (name("figure"), *((name("told by"),) if told else ()), Cell("found"), Cell(n), Cell("share"))
+    rows = [
+        (
+            name(str(row["measure"]).replace("_", " ")),
+            *((name(SOURCES[str(row["source"])]),) if told else ()),
+            Cell(count(row["count"])),
+            Cell(count(row["n"])),
+            rate_cell(row),
+        )
+        for _, row in frame.iterrows()
+    ]
+    return Table(caption, heads, tuple(rows))

@@ -167,7 +167,7 @@ def test_hours_by_channel_have_a_panel_each_on_one_scale_and_tiny_ones_are_not_d
 def test_where_every_day_has_too_few_that_is_said_and_no_line_drawn(delivery: Any) -> None:
     chart = charts.delivery_rate(delivery(["channel", "day"], [("sms", day, 4, 0.5, 0.5) for day in days(0, 1)]))
     assert chart.axes == []
-    assert "No day has 10 attempts that can be judged: too few to draw." in chart.alt
+    assert "No day has 10 cases that can be judged: too few to draw." in chart.alt
 
 
 def test_bare_channels_come_with_a_warning(delivery: Any) -> None:
@@ -179,7 +179,7 @@ def test_bare_channels_come_with_a_warning(delivery: Any) -> None:
 
 def test_two_axes_of_time_are_refused(delivery: Any) -> None:
     frame = delivery(["day", "hour"], [(days(0)[0], 3, 100, 0.8, 0.9)])
-    with pytest.raises(ArgumentError, match="by day or by hour"):
+    with pytest.raises(ArgumentError, match="split by 'day' or by 'hour'"):
         charts.delivery_rate(frame)
 
 

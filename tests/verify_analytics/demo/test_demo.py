@@ -32,8 +32,9 @@ def collectors_of(folder: Path) -> list[int]:
     return found
 
 
-def test_the_demo_ends_well_and_may_run_again(tmp_path: Path) -> None:
-    for _ in range(2):
+@pytest.mark.parametrize("times", [1, pytest.param(2, marks=pytest.mark.full)])
+def test_the_demo_ends_well_and_may_run_again(tmp_path: Path, times: int) -> None:
+    for _ in range(times):
         done = subprocess.run(
             [*COMMAND, tmp_path / "demo"], capture_output=True, text=True, check=False, env=surroundings(tmp_path)
         )

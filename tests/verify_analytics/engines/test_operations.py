@@ -154,14 +154,20 @@ OPERATIONS: dict[str, tuple[Operation, list[Any]]] = {
         [None, None, None, " z ", None, None],
     ),
     "two before in a group": (
-        lambda f: f.with_columns(_g=nw.lit(1)).with_columns(made=col("n").shift(2).over("_g", order_by="n")),
-        [None, None, 1, 2, 3, 4],
+        lambda f: f.with_columns(_g=nw.lit(1)).with_columns(made=col("size").shift(2).over("_g", order_by="n")),
+        [None, None, 10, None, 30, 40],
     ),
     "a count that runs": (
         lambda f: f.with_columns(_g=nw.lit(1)).with_columns(
-            made=col("n").cum_count().over("_g", order_by="n").cast(nw.Int64)
+            made=col("_g").cum_sum().over("_g", order_by="n").cast(nw.Int64)
         ),
         [1, 2, 3, 4, 5, 6],
+    ),
+    "a count of what is known that runs": (
+        lambda f: f.with_columns(_g=nw.lit(1)).with_columns(
+            made=col("word").cum_count().over("_g", order_by="n").cast(nw.Int64)
+        ),
+        [1, 1, 2, 3, 3, 4],
     ),
     "the smallest from here on": (
         lambda f: f.with_columns(

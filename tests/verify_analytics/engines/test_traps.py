@@ -60,3 +60,12 @@ def test_pandas_own_integers_fail_when_they_are_shifted_within_a_group() -> None
     arrow = nw.from_native(frame.astype({"n": "int64[pyarrow]"}))
     made = arrow.with_columns(made=nw.col("n").shift(1).over("k", order_by="order"))
     assert made["made"].is_null().any()
+
+
+def test_pandas_takes_rows_as_they_lie_where_a_column_is_its_own_only_order() -> None:
+    def counted(frame: Any) -> list[int]:
+        whole = frame.sort("n", descending=True).with_columns(g=nw.lit(1))
+        return list(whole.with_columns(made=nw.col("n").cum_count().over("g", order_by="n"))["made"])
+
+    assert counted(polars()) == [3, 2, 1]
+    assert counted(pandas()) == [1, 2, 3]

@@ -11,7 +11,7 @@ import pytest
 
 from verify_analytics import load, model
 from verify_analytics.errors import ArgumentError, NotFoundError, SchemaError, VerifyAnalyticsError
-from verify_analytics.load import stores
+from verify_analytics.load import stores, watching
 
 LOADERS = {"callbacks": load.callbacks, "verifications": load.verifications, "pulse": load.pulse}
 SHAPES = {"callbacks": model.CALLBACKS, "verifications": model.VERIFICATIONS, "pulse": model.PULSE}
@@ -141,16 +141,18 @@ def test_rows_that_are_still_in_the_log_are_seen(store: Any, rows: Any, rows_of:
     assert log.read_bytes() == before
 
 
-def test_who_waits_long_is_told_how_far_it_is(
+def test_who_watches_is_told_how_far_it_is_and_nobody_else(
     store: Any, callback: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = store({"callbacks": [callback(i, "sent") for i in range(1500)]})
-    load.callbacks(file)
-    assert capsys.readouterr().err == ""
     monkeypatch.setattr(stores, "PAGE", 1000)
-    monkeypatch.setattr(stores, "SILENT_SECONDS", -1)
+    monkeypatch.setattr(watching.Pace, "is_due", lambda _: True)
+    seen: list[tuple[str, int, int | None]] = []
+    with load.watched(lambda table, rows, of: seen.append((table, rows, of))):
+        load.callbacks(file)
     load.callbacks(file)
-    assert capsys.readouterr().err == "callbacks: 1,000 rows so far\ncallbacks: 1,500 rows so far\n"
+    assert seen == [("callbacks", 1000, 1500), ("callbacks", 1500, 1500)]
+    assert capsys.readouterr() == ("", "")
 
 
 def tables() -> int:

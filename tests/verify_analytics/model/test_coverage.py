@@ -41,6 +41,18 @@ def test_gaps_mean_the_same_on_every_engine(engine: Any, callback: Any, after: A
         assert [row["outcome"] == "unobserved" for row in rows_of(attempts)] == [unobserved]
 
 
+def test_minutes_in_any_order_mean_the_same_on_every_engine(
+    engine: Any, callback: Any, after: Any, rows_of: Any
+) -> None:
+    from verify_analytics import model
+
+    callbacks = engine.callbacks([callback(91, "delivered", requested_at=90)])
+    for minutes, unobserved in (GAPS["no gap"], GAPS["a gap in between"]):
+        backwards = sorted(minutes, reverse=True)
+        attempts = model.attempts(callbacks, as_of=after(3600), pulse=engine.pulse(backwards))
+        assert [row["outcome"] == "unobserved" for row in rows_of(attempts)] == [unobserved]
+
+
 def test_any_of_several_collectors_covers_a_minute(quick: Any, callback: Any, attempts_of: Any) -> None:
     import polars as pl
 

@@ -9,6 +9,7 @@ import pytest
 
 from verify_analytics import report
 from verify_analytics.report.manifest import command
+from verify_analytics.report.study import Options
 
 AS_OF = "2026-10-29T00:00Z"
 
@@ -74,6 +75,7 @@ class Asked:
     since = pd.Timestamp("2026-10-01T00:00Z")
     patience_seconds = 900.0
     window_seconds = 600.0
+    options = Options()
 
 
 def test_the_command_hides_what_leads_to_a_database() -> None:
@@ -96,6 +98,8 @@ def test_the_command_names_a_patience_and_a_window_that_are_not_the_usual_ones()
     assert said.endswith("--patience 1800s --window 90s --out DIR")
 
 
+# In every run `tests/test_old_readings.py` shows the like.
+@pytest.mark.full
 def test_what_the_collector_did_after_as_of_changes_nothing(tables: dict[str, pd.DataFrame], tmp_path: Path) -> None:
     """The minute that begins at `as_of` is written when it is over: a store cut there equals one that went on."""
     as_of = pd.Timestamp("2026-10-28T12:00Z")
@@ -115,3 +119,11 @@ def test_what_the_collector_did_after_as_of_changes_nothing(tables: dict[str, pd
             tmp_path / name / "callbacks.parquet", as_of=as_of.to_pydatetime(), out=tmp_path / f"{name}-report"
         )
     assert bytes_of(tmp_path / "cut-report") == bytes_of(tmp_path / "on-report")
+
+
+def test_the_command_names_what_else_was_asked(built: Path) -> None:
+    asked = Asked()
+    asked.options = Options(min_cell=10, number_blocks=True)
+    assert command(asked, "callbacks.parquet").endswith("--min-cell 10 --number-blocks --out DIR")  # type: ignore[arg-type]
+    manifest = json.loads((built / "manifest.json").read_text(encoding="utf-8"))
+    assert (manifest["min_cell"], manifest["number_blocks"]) == (0, False)

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from verify_analytics.report.tables import Cell, as_csv, by_group, of_errors, of_retries, of_times, rate_cell
+from verify_analytics.charts.spreadsheet import as_csv
+from verify_analytics.report.tables import Cell, by_group, of_errors, of_retries, of_times, rate_cell
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\x00=1", "＝1+1", "＠x"])
@@ -38,7 +39,7 @@ def test_a_table_has_a_row_per_group_with_each_measure_and_its_interval() -> Non
     table = by_group(frame, ["country"], {"confirmed": "c", "accepted": "a"}, caption="x", n="attempts")
     assert [[cell.text for cell in row] for row in table.rows] == [
         ["DE", "200", "50.0\xa0%", "60.0\xa0%"],
-        ["US", "0", "–"],
+        ["US", "0", "–", "hidden"],
     ]
     assert table.rows[0][2].small == "40.0–60.0"
     assert [head.text for head in table.heads] == ["country", "attempts", "c", "a"]
