@@ -95,9 +95,10 @@ def _cell(tag: str, text: str, column: Column, *, scope: str, place: int | None 
     exact = column.exact[place] if place is not None and column.number else ""
     told = f' title="{escape(exact)}"' if exact and exact != text else ""
     scoped = f' scope="{scope}"' if scope else ""
-    short = max(map(len, column.texts), default=0) <= SHORT
-    wrap = "nowrap" if column.number or short else "normal"
-    style = f"text-align:{align};white-space:{wrap};font-variant-numeric:tabular-nums"
+    longest = max(map(len, column.texts), default=0)
+    # A long text is broken into a few lines, not into one a word.
+    room = "white-space:nowrap" if column.number or longest <= SHORT else f"min-width:{min(18, 6 + longest // 4)}em"
+    style = f"text-align:{align};{room};font-variant-numeric:tabular-nums"
     return f'<{tag}{scoped}{told} style="{style}">{escape(text)}</{tag}>'
 
 
