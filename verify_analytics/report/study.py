@@ -13,7 +13,7 @@ from verify_analytics.model.moments import microseconds, moment
 from .asked import Given, answers, asked_for
 from .changes import Change, compared
 from .facts import Facts, gather, moment_of
-from .periods import choose
+from .periods import Span, choose
 from .suppress import suppressed, without_few
 
 Say = Callable[[str], None]
@@ -72,7 +72,8 @@ def study(
     if begin is not None and begin >= until:
         raise ArgumentError(f"since={begin:%Y-%m-%dT%H:%MZ} is not before as_of={until:%Y-%m-%dT%H:%MZ}")
     say(f"reading {named_place(where)}")
-    callbacks, verifications, pulse = load.callbacks(where), load.verifications(where), load.pulse(where)
+    # Kept, because facts, fold and the figures on callbacks each read them whole.
+    callbacks, verifications, pulse = load.keep(load.callbacks(where)), load.verifications(where), load.pulse(where)
     facts = gather(callbacks, verifications, pulse, as_of_us=microseconds(until))
     if not facts.callbacks:
         raise NotFoundError(_nothing(callbacks, where, f"{until:%Y-%m-%d %H:%M} UTC"))
@@ -109,6 +110,16 @@ def study(
     )
 
 
+def since_of(given: Given, span: Span) -> Given:
+    """Keep what started in a span, as `_since` does."""
+    return _since(given, _us(span.since), _us(span.until))
+
+
+def whole_of(given: Given) -> Given:
+    """Work attempts and sessions out once."""
+    return given._replace(attempts=load.keep(given.attempts), sessions=load.keep(given.sessions))
+
+
 def _since(given: Given, since_us: int, until_us: int | None = None) -> Given:
     """Keep what started in a period: sessions whole, with all their attempts; callbacks and minutes by when they came.
 
@@ -140,9 +151,8 @@ def _change(given: Given, facts: Facts, begin: Any, options: Options, say: Say) 
     if periods is None:
         return None
     say(f"comparing {periods.now.words} with {periods.before.words}")
-    sides = [_since(given, _us(span.since), _us(span.until)) for span in (periods.now, periods.before)]
-    kept = [each._replace(attempts=load.keep(each.attempts), sessions=load.keep(each.sessions)) for each in sides]
-    return compared(kept[0], kept[1], periods, facts.gaps, min_cell=options.min_cell)
+    now, before = (whole_of(since_of(given, span)) for span in (periods.now, periods.before))
+    return compared(now, before, periods, facts.gaps, min_cell=options.min_cell)
 
 
 def _us(value: pd.Timestamp) -> int:
