@@ -100,8 +100,8 @@ def _draw(rows: pd.DataFrame, groups: list[str], words: Words, *, narrow: bool) 
     more = [many(number, what) for number, what in ((other_codes, "rarer code"), (other_groups, "group")) if number]
     if more:
         words = words._replace(notes=(f"Not drawn: {' and '.join(more)}; see the table.", *words.notes))
-    longest = max(mark.high for section in sections for row in section.rows for mark in row.marks)
-    top = next(end for end in ENDS if longest <= end)
+    highs = [mark.high for section in sections for row in section.rows for mark in row.marks]
+    top = next((end for end in ENDS if max(highs) <= end), 1.0)
     return draw_rows(words, sections, ["share"], narrow=narrow, kind="bar", top=top)
 
 

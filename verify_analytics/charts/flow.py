@@ -32,12 +32,16 @@ VERIFIED, LOST, AGAIN = OUTCOMES["delivered"], FAINT, PLAIN
 
 
 class Way(NamedTuple):
-    """Sessions that asked again one way: from which channel to which, how many, how many of them were verified."""
+    """Sessions that asked again one way: from which channel to which, how many, how many of them were verified.
+
+    Where no source told (`is_seen` is false) the last figure means nothing.
+    """
 
     begin: str
     end: str
     n: float
-    verified: float | None
+    verified: float
+    is_seen: bool = True
 
 
 class Node(NamedTuple):
@@ -109,7 +113,7 @@ def _ways(frame: pd.DataFrame, source: str) -> list[Way]:
     rows = frame[(frame["measure"] == measure) & (frame["source"] == source)]
     size = rows["n"] if source else rows["count"]
     ways = [
-        Way(str(row["from_channel"]), str(row["to_channel"]), float(n), float(row["count"]) if source else None)
+        Way(str(row["from_channel"]), str(row["to_channel"]), float(n), float(row["count"]), bool(source))
         for n, (_, row) in zip(size, rows.iterrows(), strict=True)
         if n > 0
     ]
@@ -117,18 +121,18 @@ def _ways(frame: pd.DataFrame, source: str) -> list[Way]:
     if len(ways) <= MOST_WAYS:
         return ways
     rest = ways[MOST_WAYS - 1 :]
-    verified = sum(way.verified or 0 for way in rest) if source else None
-    return [*ways[: MOST_WAYS - 1], Way("others", "others", sum(way.n for way in rest), verified)]
+    both = (sum(way.n for way in rest), sum(way.verified for way in rest))
+    return [*ways[: MOST_WAYS - 1], Way("others", "others", *both, bool(source))]
 
 
 def _whole(frame: pd.DataFrame, source: str, ways: list[Way]) -> dict[str, float]:
     """Give how many sessions there are, were verified at once, asked again unverified, and did neither."""
-    rows = frame[frame["source"] == source].set_index("measure")
-    if source and FIRST in rows.index:
-        first = rows.loc[FIRST]
-        reached = rows.loc[rows.index == "verified_before_attempt_3", "n"]
-        again = float(reached.iloc[0]) if len(reached) else sum(way.n for way in ways)
-        n, at_once = float(first["n"]), float(first["count"])
+    rows = frame[frame["source"] == source]
+    first = rows[rows["measure"] == FIRST]
+    if source and len(first):
+        later = rows.loc[rows["measure"] == "verified_before_attempt_3", "n"]
+        again = float(later.iloc[0]) if len(later) else sum(way.n for way in ways)
+        n, at_once = float(first["n"].iloc[0]), float(first["count"].iloc[0])
         return {"sessions": n, "first": at_once, "again": again, "gone": n - at_once - again}
     reached = frame[frame["measure"] == "reaches_attempt_2"]
     sessions = frame.loc[frame["measure"] == "attempts_per_session", "n"]
@@ -138,7 +142,7 @@ def _whole(frame: pd.DataFrame, source: str, ways: list[Way]) -> dict[str, float
 
 
 def _draw(words: Words, whole: dict[str, float], ways: list[Way], *, narrow: bool) -> Chart:
-    seen = any(way.verified is not None for way in ways) or whole["first"] > 0
+    seen = any(way.is_seen for way in ways) or whole["first"] > 0
     parts = [
         ("verified with the first attempt", whole["first"], VERIFIED),
         ("no second attempt, not verified" if seen else "one attempt", whole["gone"], LOST),
@@ -160,7 +164,7 @@ def _draw(words: Words, whole: dict[str, float], ways: list[Way], *, narrow: boo
 
 def _told(way: Way) -> str:
     name = f"{named(way.begin, 'channel')} then {named(way.end, 'channel')}: {count(way.n)}"
-    return name if way.verified is None else f"{name}, of which {count(way.verified)} were verified"
+    return name if not way.is_seen else f"{name}, of which {count(way.verified)} were verified"
 
 
 def _key(sheet: Sheet, parts: list[tuple[str, float, str]], whole: float) -> None:
@@ -194,7 +198,7 @@ def _bar(sheet: Sheet, parts: list[tuple[str, float, str]], whole: float, top: f
 
 def _flow(sheet: Sheet, ways: list[Way], top: float) -> None:
     """Draw the alluvial: first channel, second channel, and what followed where that is known."""
-    seen = ways[0].verified is not None
+    seen = ways[0].is_seen
     left, right = MARGIN + (46 if sheet.narrow else 70), sheet.width - MARGIN - (72 if sheet.narrow else 130)
     middle = left + (right - left) * (0.5 if seen else 1.0)
     word = "" if sheet.narrow else " attempt"
@@ -208,7 +212,7 @@ def _flow(sheet: Sheet, ways: list[Way], top: float) -> None:
     axes.set_axis_off()
     total = sum(way.n for way in ways)
     begins, ends = _sums(ways, "begin"), _sums(ways, "end")
-    columns = [begins, ends] + ([{YES: sum(way.verified or 0 for way in ways)}] if seen else [])
+    columns = [begins, ends] + ([{YES: sum(way.verified for way in ways)}] if seen else [])
     if seen:
         columns[2][NO] = total - columns[2][YES]
         columns[2] = {name: number for name, number in columns[2].items() if number > 0}
@@ -254,9 +258,9 @@ def _bands(axes: Axes, ways: list[Way], places: list[dict[str, Node]], xs: list[
         filled[1][way.end] += height
     if len(places) < 3:
         return
-    for goal, what in ((YES, lambda way: way.verified), (NO, lambda way: way.n - (way.verified or 0))):
+    for goal in (YES, NO):
         for way_end in places[1]:
-            number = sum(what(way) or 0 for way in ways if way.end == way_end)
+            number = sum(way.verified if goal == YES else way.n - way.verified for way in ways if way.end == way_end)
             if number <= 0:
                 continue
             a, b = places[1][way_end].top + out[way_end], places[2][goal].top + filled[2][goal]

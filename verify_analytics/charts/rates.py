@@ -82,8 +82,9 @@ def _week(frame: pd.DataFrame, rates: Rates, times: Sequence[str], words: Words,
 def look_of(row: pd.Series, by: Sequence[str]) -> Look:
     """Give a group the look of its channel, where it has one."""
     channel = next((name for name in CHANNELS if name in by), None)
-    plain = channel is None or row.get("pooled") == ALL
-    return Look(PLAIN, "o", "-", "") if plain else channel_look(str(row[channel]))
+    if channel is None or row.get("pooled") == ALL:
+        return Look(PLAIN, "o", "-", "")
+    return channel_look(str(row[channel]))
 
 
 def _by_group(frame: pd.DataFrame, rates: Rates, words: Words, *, narrow: bool) -> Chart:
@@ -120,8 +121,7 @@ def _over_time(frame: pd.DataFrame, rates: Rates, words: Words, *, narrow: bool)
     [time] = times_of(rates.by)
     others = [name for name in rates.by if name != time]
     lines = without_totals(frame)
-    groups = lines[others].drop_duplicates() if others else []
-    if len(groups) > FEW_PANELS:
+    if others and len(lines[others].drop_duplicates()) > FEW_PANELS:
         return _multiples(lines, rates, time, others, words, narrow=narrow)
     kept, more = largest(lines, others, MOST_PANELS)
     if more:

@@ -69,14 +69,17 @@ def draw_trend(words: Words, panels: Sequence[Panel], time: str, *, narrow: bool
     span = _span(panels, time)
     if span.low > 0:
         words = words._replace(notes=(SCALE, *words.notes))
-    heading = HEADING if any(panel.name for panel in panels) else 4.0
+    names = {line.measure for panel in panels for line in panel.lines}
+    only = next(iter(names)).capitalize() if len(names) == 1 else ""
+    heading = HEADING if only or any(panel.name for panel in panels) else 4.0
     each = heading + PANEL + STRIP + GAP
     sheet = Sheet(words, len(panels) * each + AXIS + (10 if time in CYCLES else 0), narrow=narrow)
-    names = {line.measure for panel in panels for line in panel.lines}
-    right = sheet.width - MARGIN - max(text_width(name, 8, bold=True) for name in names) - 14
+    # One measure needs no name at its line's end: it is named above.
+    beside = max(text_width(name, 8, bold=True) for name in names) + 6 if len(names) > 1 else 0.0
+    right = sheet.width - MARGIN - beside - 8
     for at, panel in enumerate(panels):
         top = sheet.top + at * each
-        sheet.write(panel.name, MARGIN, top + heading / 2 - 2, size=9.5, weight="bold")
+        sheet.write(panel.name or only, MARGIN, top + heading / 2 - 2, size=9.5, weight="bold")
         axes = sheet.axes(LEFT, top + heading, right, top + heading + PANEL)
         _shares(axes, span)
         for line in reversed(panel.lines):
@@ -160,7 +163,7 @@ def _line(axes: Axes, line: Line, span: Span, name: str) -> None:
 
 def _names(sheet: Sheet, panel: Panel, span: Span, corner: tuple[float, float]) -> None:
     """Name each line where it ends, with its last share."""
-    if len(panel.lines) < 2 and panel.name:
+    if len(panel.lines) < 2:
         return
     lasts = []
     for line in panel.lines:

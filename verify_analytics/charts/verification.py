@@ -8,7 +8,7 @@ from .rates import Rates, draw_rates
 from .words import named
 
 NEEDED = ("source", "measure", "count", "n", "rate", "low", "high", "immature", "unobserved", "unknown", "as_of")
-MEASURES = {"verified": "verified", "first_attempt_conversion": "with the first attempt"}
+MEASURES = {"verified": "verified", "first_attempt_conversion": "first attempt"}
 PROVIDER = "The provider need not report every verification: the true share may be higher."
 
 

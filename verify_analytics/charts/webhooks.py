@@ -100,8 +100,8 @@ def _sections(rows: pd.DataFrame, by: list[str]) -> list[Section]:
     groups = in_reading_order(rows, by).groupby(by, sort=False, dropna=False) if by else [((), rows)]
     for _, mine in groups:
         for heading, measures in SECTIONS:
-            found = mine.set_index("measure")
-            made = tuple(_row(found.loc[name], KINDS[name]) for name in measures if name in found.index)
+            found = {str(row["measure"]): row for _, row in mine.iterrows()}
+            made = tuple(_row(found[name], KINDS[name]) for name in measures if name in found)
             name = " · ".join(part for part in (group_name(mine.iloc[0], by), heading) if part)
             sections += [Section(name, made)] if made else []
     return sections
@@ -113,7 +113,7 @@ def _row(row: pd.Series, name: str) -> Row:
 
 
 def _panels_of_webhooks(rows: pd.DataFrame, time: str) -> list[Panel]:
-    panels = []
+    panels: list[Panel] = []
     for measure in OVER_TIME:
         mine = rows[rows["measure"] == measure]
         if mine.empty:
@@ -167,8 +167,9 @@ def collector_health(frame: pd.DataFrame, *, narrow: bool = False) -> Chart:
     words = words._replace(notes=(listened,))
     if times:
         return draw_timeline(words, _panels_of_collector(rows, times[0]), times[0], narrow=narrow)
-    counts = rows.groupby(["measure", "reason"], sort=False)["count"].sum()
-    lines = [f"{_answer(str(measure), str(reason))}: {count(number)}" for (measure, reason), number in counts.items()]
+    counts = rows.groupby(["measure", "reason"], sort=False, as_index=False)["count"].sum()
+    told = zip(counts["measure"], counts["reason"], counts["count"], strict=True)
+    lines = [f"{_answer(str(measure), str(reason))}: {count(number)}" for measure, reason, number in told]
     return write_lines(words, lines, narrow=narrow)
 
 

@@ -96,15 +96,22 @@ def speed() -> Build:
                 rows.append({**group, "measure": "not_observable", "not_observable": 7})
                 continue
             rows += [
-                {**group, "measure": f"within_{at}s", "seconds": float(at), "rate": 0.0 if at < 20 else early}
+                {
+                    **group,
+                    "measure": f"within_{at}s",
+                    "seconds": float(at),
+                    "rate": 0.0 if at < 20 else early,
+                    "at_risk": float(n if at < 20 else round(n * (1 - early))),
+                }
                 for at in (10, 30, 60, 120)
             ]
             rows += [
                 {**group, "measure": "p50", "seconds": 20.0 if early >= 0.5 else float("nan"), "rate": 0.5},
                 {**group, "measure": "p90", "seconds": float("nan"), "rate": 0.9},
+                {**group, "measure": "restricted_mean", "seconds": 100.0, "at_risk": float(round(n * (1 - late)))},
                 *({**group, "measure": "curve", "seconds": at, "rate": rate} for at, rate in curve(early, late)),
             ]
-        columns = [*by, "source", "measure", "seconds", "rate", "low", "high", "n"]
+        columns = [*by, "source", "measure", "seconds", "rate", "low", "high", "n", "at_risk"]
         beside = {"not_observable": 0, "clock_faults": 0, "censored": 0, "horizon_seconds": 600.0}
         return with_context(rows, columns, {"interval": "none", **beside, "window_seconds": 600.0, **more})
 

@@ -163,7 +163,7 @@ def test_a_source_that_saw_nothing_says_so_and_draws_nothing(speed: Any) -> None
     chart = charts.time_to_verify(speed([], [("app", 0, 0, 0), ("callback", 190, 0.3, 0.4)]))
     assert len(chart.axes) == 1
     assert any(text.startswith("Not observable") for text in texts(chart))
-    assert "As reported by the application: not observable" in chart.alt
+    assert "Verified as reported by the application: Not observable" in chart.alt
 
 
 @pytest.mark.parametrize("rows", [[], [("app", 0, 0, 0), ("callback", 0, 0, 0)]])
