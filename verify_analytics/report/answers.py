@@ -17,7 +17,11 @@ from .study import Study
 from .trust import checks
 
 CHOICES = "first_choice"
-HELPS = {"yes": "asking again may help", "no": "asking again will not help", "unknown": "it is not known whether asking again helps"}
+HELPS = {
+    "yes": "asking again may help",
+    "no": "asking again will not help",
+    "unknown": "it is not known whether asking again helps",
+}
 
 
 class Answer(NamedTuple):
@@ -49,7 +53,11 @@ def channels(study: Study) -> str:
     if len(sizes) == 1:
         only = of(mine, "confirmed", channel=sizes.index[0]), of(mine, "accepted", channel=sizes.index[0])
         name = named(sizes.index[0], "channel")
-        said = [f"{figures(row)} {what}" for row, what in zip(only, ("confirmed delivered", "accepted"), strict=True) if row is not None]
+        said = [
+            f"{figures(row)} {what}"
+            for row, what in zip(only, ("confirmed delivered", "accepted"), strict=True)
+            if row is not None
+        ]
         return (
             f"Not to be told: {name} alone is used as first choice ({', '.join(said)}). Other channels meet only the "
             "phones that it did not reach."
@@ -60,12 +68,19 @@ def channels(study: Study) -> str:
         rows = metrics.compare(mine, between="channel", first=first, second=second, adjust="holm", relevant=0.05)
     rows = rows[rows["difference"].notna()].set_index("measure")
     one, two = named(first, "channel"), named(second, "channel")
-    said = [_between(rows.loc[measure], one, two, how) for measure, how in DELIVERED.items() if measure in rows.index]
+    found = {str(measure): row for measure, row in rows.iterrows()}
+    said = [_between(found[measure], one, two, how) for measure, how in DELIVERED.items() if measure in found]
     if not said:
         return f"Not to be told: too few first attempts by {one} or {two} are old enough to be judged."
-    certain = sorted({str(each) for each in rows["verdict"]})
-    sure = "Certain" if certain == ["higher"] or certain == ["lower"] else "Not certain" if not {"higher", "lower"} & set(certain) else "In part"
+    sure = _sure({str(each) for each in rows["verdict"]})
     return f"{sure}. As first choice, {'; '.join(said)}. Who gets which channel first was not drawn by lot."
+
+
+def _sure(verdicts: set[str]) -> str:
+    """Say whether both figures say the same, with certainty."""
+    if not {"higher", "lower"} & verdicts:
+        return "Not certain"
+    return "Certain" if len(verdicts) == 1 else "In part"
 
 
 DELIVERED = {"confirmed": "with a receipt that says delivered", "accepted": "taken by the network"}
@@ -90,7 +105,11 @@ def causes(study: Study) -> str:
     n = float(first["n"])
     code = f"code {named(first['code'])} of {named(first['channel'], 'channel')}, {named(first['name'])}"
     sums = rows.groupby("retryable")["count"].sum()
-    shares = [f"{percent(float(sums[key]) / n, n)} carry codes for which {words}" for key, words in HELPS.items() if key in sums]
+    shares = [
+        f"{percent(float(sums[key]) / n, n)} carry codes for which {words}"
+        for key, words in HELPS.items()
+        if key in sums
+    ]
     return (
         f"Most often {code}: {figures(first)} of {many(n, 'failure')}; there {HELPS[str(first['retryable'])]}. "
         f"Of all failures, {listed(shares)}."
@@ -106,7 +125,11 @@ def waits(study: Study) -> str:
     found = by_then(frame, source, 0.9)
     if found is None:
         return "Not known: too few sessions were seen to verify."
-    span = f" (95 % interval {seconds(found.low)} to {seconds(found.high)})" if not math.isnan(found.low + found.high) else ""
+    span = (
+        f" (95 % interval {seconds(found.low)} to {seconds(found.high)})"
+        if not math.isnan(found.low + found.high)
+        else ""
+    )
     whole = of(frame, "p90", source=source)
     of_all = f" That is not of all: {percent(found.share, found.of)} of {many(found.of, 'session')} verify in that time"
     if whole is not None and pd.isna(whole["seconds"]):
@@ -128,7 +151,8 @@ def fallback(study: Study) -> str:
         return "Not to be told: too few sessions changed the channel, or nobody told which were verified."
     early = of(frame, "fell_back_too_early")
     same = _followed(frame, source)
-    said = f"{figures(rescue)} of {many(rescue['n'], 'session')} that changed the channel unverified were verified afterwards"
+    changed = f"{many(rescue['n'], 'session')} that changed the channel unverified"
+    said = f"{figures(rescue)} of {changed} were verified afterwards"
     said += f"; after a resend on the same channel it was {same}." if same else "."
     if early is not None:
         said += f" {figures(early)} of the changes came too early: the code before arrived after all."

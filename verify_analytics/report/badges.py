@@ -57,14 +57,22 @@ def _understood(study: Study) -> Badge:
     odd = study.unknown_statuses
     if not odd:
         return Badge(True, "Every status known", "each status received is one that the model lists")
-    return Badge(False, "Unknown statuses", f"{told(odd, 'attempt', study.options.min_cell)} came with a status that nobody has listed yet")
+    return Badge(
+        False,
+        "Unknown statuses",
+        f"{told(odd, 'attempt', study.options.min_cell)} came with a status that nobody has listed yet",
+    )
 
 
 def _proved(study: Study) -> Badge:
     unproved = study.facts.unproved
     if not unproved:
         return Badge(True, "Every callback signed", "each one's signature was verified when it was received")
-    return Badge(False, "Unproved callbacks", f"{told(unproved, 'callback', study.options.min_cell)} came in without a verified signature")
+    return Badge(
+        False,
+        "Unproved callbacks",
+        f"{told(unproved, 'callback', study.options.min_cell)} came in without a verified signature",
+    )
 
 
 REASONS = {

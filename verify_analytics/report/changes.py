@@ -102,8 +102,8 @@ def compare_sides(now: Sides, before: Sides) -> pd.DataFrame:
 def _judged(rows: pd.DataFrame) -> pd.DataFrame:
     """Account for all questions of a list at once."""
     adjusted = stats.holm(rows["p"].to_numpy(dtype=float))
-    figures = [rows[name].to_numpy(dtype=float) for name in ("difference", "low", "high")]
-    said = verdicts(*figures, adjusted, np.full(len(rows), RELEVANT), by_p=True)
+    apart, low, high = (rows[name].to_numpy(dtype=float) for name in ("difference", "low", "high"))
+    said = verdicts(apart, low, high, adjusted, np.full(len(rows), RELEVANT), by_p=True)
     return rows.assign(p_adjusted=adjusted, verdict=said)
 
 
@@ -136,10 +136,11 @@ def _groups(now: Sides, before: Sides) -> list[pd.DataFrame]:
         each[each["count_first"] + each["count_second"] >= FEWEST_OF_A_CODE]
         for each in _pair(now, before, GROUP, "codes", ("share_of_all",))
     ]
-    retried = _pair(now, before, GROUP, "retries", ("resent_too_early", "rescue"), source=("", source_of(now["retries"])))
+    retried = _pair(
+        now, before, GROUP, "retries", ("resent_too_early", "rescue"), source=("", source_of(now["retries"]))
+    )
     return [
-        each[(each["n_first"] >= FEW) & (each["n_second"] >= FEW)]
-        for each in (*channels, *countries, *codes, *retried)
+        each[(each["n_first"] >= FEW) & (each["n_second"] >= FEW)] for each in (*channels, *countries, *codes, *retried)
     ]
 
 

@@ -46,9 +46,7 @@ class Picture(NamedTuple):
 def drawn(task: Task) -> Picture:
     """Draw one chart twice, wide and narrow."""
     wide, narrow = (task.draw(task.frame, narrow=narrow) for narrow in (False, True))
-    return Picture(
-        charts.svg(wide, name=task.name), charts.svg(narrow, name=f"{task.name}-narrow"), charts.png(wide)
-    )
+    return Picture(charts.svg(wide, name=task.name), charts.svg(narrow, name=f"{task.name}-narrow"), charts.png(wide))
 
 
 class Studio:

@@ -62,7 +62,9 @@ def glossary(shown: Iterable[str]) -> list[Terms]:
             below = entry.below
             if below.startswith(SAME):
                 like = below.removeprefix(f"{SAME} as ").partition(",")[0]
-                meant = next((term.below for term in terms if term.measure == like), terms[-1].below if terms else below)
+                meant = next(
+                    (term.below for term in terms if term.measure == like), terms[-1].below if terms else below
+                )
                 rest = below.removeprefix(f"{SAME} as {like}").removeprefix(SAME)
                 below = meant + rest
             terms.append(Term(entry.measure, KINDS[entry.kind], entry.above, below))

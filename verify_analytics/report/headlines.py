@@ -48,9 +48,7 @@ def headlines(study: Study) -> list[Headline]:
         *zip(("confirmed", "accepted"), ("delivery_rate",) * 2, _leading(study), strict=True),
         ("reaches_attempt_2", "retries", _second_attempt(study)),
     ]
-    return [
-        each._replace(moved=_moved(study, measure), metric=metric) for measure, metric, each in made
-    ]
+    return [each._replace(moved=_moved(study, measure), metric=metric) for measure, metric, each in made]
 
 
 SIGNS = {"higher": "▲", "lower": "▼", "no evidence of a difference": "＝", "too little data": "?"}

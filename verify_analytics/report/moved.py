@@ -45,7 +45,8 @@ def sentences(change: Change) -> list[Sentence]:
     groups = pd.concat([groups[countries].drop_duplicates("country"), groups[~countries]]).sort_values(
         ["p_adjusted", "size"], ascending=[True, False], kind="stable"
     )
-    told, used = [], set()
+    told: list[Sentence] = []
+    used: set[object] = set()
     for _, row in main.iterrows():
         with_it = _behind(row, groups[~groups.index.isin(used)])
         used |= set(with_it.index)
@@ -59,8 +60,8 @@ def asked(change: Change) -> str:
     rows = change.rows
     main, groups = (int((rows["list"] == name).sum()) for name in (MAIN, GROUP))
     return (
-        f"{many(main, 'main figure')} and {many(groups, 'group')} (channels, countries, codes) were compared; only what "
-        "stands after accounting for so many questions (Holm) is told."
+        f"{many(main, 'main figure')} and {many(groups, 'group')} (channels, countries, codes) were compared; only "
+        "what stands after accounting for so many questions (Holm) is told."
     )
 
 
@@ -73,7 +74,9 @@ def nothing(change: Change) -> str:
     few = int((main["verdict"] == "too little data").sum())
     said = ["Nothing moved that is more than chance."]
     if settled:
-        said.append(f"Of {settled} of {len(main)} main figures a change of more than {100 * RELEVANT:.0f} points is excluded.")
+        said.append(
+            f"Of {settled} of {len(main)} main figures a change of more than {100 * RELEVANT:.0f} points is excluded."
+        )
     if few:
         said.append(f"For {few} there are too few data to tell: a change of that size may be there and not be seen.")
     return " ".join(said)
@@ -95,7 +98,8 @@ def _main(row: pd.Series, behind: pd.DataFrame) -> str:
 def _behind(row: pd.Series, groups: pd.DataFrame) -> pd.DataFrame:
     """Find the groups that moved the same way as a main figure on delivery."""
     about = groups["question"].isin(GROUPS.get(str(row["measure"]), ())) & (groups["verdict"] == row["verdict"])
-    return groups[about].head(1)
+    found: pd.DataFrame = groups[about].head(1)
+    return found
 
 
 def _plain(row: pd.Series) -> str:
@@ -108,7 +112,9 @@ def _named(row: pd.Series) -> str:
     if row["question"] == "codes":
         code = f"code {named(row['code'])} of {named(row['channel'], 'channel')} ({named(row['name'])})"
         return f"{code}, of all attempts"
-    subject = {"accepted": "accepted attempts", "confirmed": "confirmed deliveries"}.get(measure, SUBJECTS.get(measure, measure))
+    subject = {"accepted": "accepted attempts", "confirmed": "confirmed deliveries"}.get(
+        measure, SUBJECTS.get(measure, measure)
+    )
     if row["question"] == "countries":
         return f"{subject} in {named(row['country'], 'country')}"
     if row["question"] == "delivery":

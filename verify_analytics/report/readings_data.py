@@ -1,4 +1,4 @@
-"""What do the charts on the data say in one line? On callbacks, the collector, what is missing or contradicts itself."""
+"""What do the charts on the data say in one line? Callbacks, the collector, what is missing or contradictory."""
 
 import pandas as pd
 
@@ -17,8 +17,9 @@ def webhooks(frame: pd.DataFrame) -> str:
     _, worst = extremes(rows)
     again, all_ = rows["count"].sum(), rows["n"].sum()
     return (
-        f"{percent(again / all_, all_)} of {many(all_, 'callback')} had come before; on {named(worst['day'], 'day')} it was "
-        f"{figures(worst)}. They count once: a day of many says that the collector answered late or was down."
+        f"{percent(again / all_, all_)} of {many(all_, 'callback')} had come before; on "
+        f"{named(worst['day'], 'day')} it was {figures(worst)}. They count once: "
+        "a day of many says that the collector answered late or was down."
     )
 
 
@@ -29,8 +30,12 @@ def collector(frame: pd.DataFrame) -> str:
     if up + down == 0:
         return "Not known: this store keeps no record of when its collector was up."
     refused = frame[frame["measure"] == "refused"]["count"].sum()
-    said = f"It listened {percent(up / (up + down), up + down)} of the time" + (f", down for {seconds(60 * down)}" if down else "")
-    return f"{said}, and refused {many(refused, 'request')}." if len(frame[frame["measure"] == "refused"]) else f"{said}."
+    said = f"It listened {percent(up / (up + down), up + down)} of the time" + (
+        f", down for {seconds(60 * down)}" if down else ""
+    )
+    return (
+        f"{said}, and refused {many(refused, 'request')}." if len(frame[frame["measure"] == "refused"]) else f"{said}."
+    )
 
 
 def completeness(frame: pd.DataFrame) -> str:

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from verify_analytics.charts.words import FEW, count, many, named, percent, seconds
+from verify_analytics.charts.words import FEW, count, many, named, seconds
 
 from .readings import NOTHING, extremes, figures, of, source_of, span
 
@@ -15,7 +15,9 @@ def flow(frame: pd.DataFrame) -> str:
     most = rows.iloc[-1]
     said = f"Of {many(most['n'], 'second attempt')}, {figures(most)} go {_way(most)}."
     source = source_of(frame)
-    then = frame[(frame["measure"] == "second_attempt_then_verified") & (frame["source"] == source) & (frame["n"] >= FEW)]
+    then = frame[
+        (frame["measure"] == "second_attempt_then_verified") & (frame["source"] == source) & (frame["n"] >= FEW)
+    ]
     if source is None or then.empty:
         return said
     told = [f"{figures(row)} after going {_way(row)}" for _, row in then.nlargest(2, "n").iterrows()]
@@ -83,8 +85,13 @@ def funnel(frame: pd.DataFrame) -> str:
         return "Not observable: nobody told which sessions were verified, so where the others were lost is not known."
     most = lost.iloc[-1]
     verified = of(mine, "verified")
-    said = "" if verified is None else f"{figures(verified)} of {many(verified['n'], 'session')} verify, as {named(source)}. "
-    return f"{said}Of all sessions, the most are lost {LOST.get(str(most['measure']), named(most['measure']))}: {figures(most)}."
+    said = (
+        ""
+        if verified is None
+        else f"{figures(verified)} of {many(verified['n'], 'session')} verify, as {named(source)}. "
+    )
+    where = LOST.get(str(most["measure"]), named(most["measure"]))
+    return f"{said}Of all sessions, the most are lost {where}: {figures(most)}."
 
 
 LOST = {
@@ -106,8 +113,8 @@ def week(frame: pd.DataFrame) -> str:
     low, high = extremes(rows)
     told = [f"{figures(row)} on {DAYS[int(row['weekday'])]} at {int(row['hour']):02d}:00 UTC" for row in (low, high)]
     return (
-        f"Of {len(rows)} hours of the week with at least {FEW} attempts, from {told[0]} to {told[1]}. The lowest of many "
-        "is low by chance alone: look for neighbours that are alike."
+        f"Of {len(rows)} hours of the week with at least {FEW} attempts, from {told[0]} to {told[1]}. The lowest of "
+        "many is low by chance alone: look for neighbours that are alike."
     )
 
 
@@ -123,7 +130,8 @@ def countries_over_time(frame: pd.DataFrame) -> str:
     country, (low, high) = max(spans.items(), key=lambda each: each[1][1]["rate"] - each[1][0]["rate"])
     return (
         f"The days of {named(country, 'country')} lie farthest apart: from {figures(low)} accepted on "
-        f"{named(low['day'], 'day')} to {figures(high)} on {named(high['day'], 'day')}; intervals that overlap are no evidence."
+        f"{named(low['day'], 'day')} to {figures(high)} on {named(high['day'], 'day')}; intervals that "
+        "overlap are no evidence."
     )
 
 

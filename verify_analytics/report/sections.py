@@ -236,7 +236,12 @@ CHAPTERS = (
                 None,
             ),
             Section(
-                "collector-health", "What the collector did, by day", charts.collector_health, data.collector, None, folded=True
+                "collector-health",
+                "What the collector did, by day",
+                charts.collector_health,
+                data.collector,
+                None,
+                folded=True,
             ),
             Section(
                 "completeness",

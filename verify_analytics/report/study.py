@@ -87,7 +87,9 @@ def study(
     counted = _counts(given.attempts, given.sessions)
     if not counted["sessions"]:
         raise NotFoundError(f"no session in {named_place(where)} started since {begin:%Y-%m-%d %H:%M} UTC; try earlier")
-    frames, doubts = answers(asked_for(number_blocks=options.number_blocks), given, say, None if options.min_cell else ready)
+    frames, doubts = answers(
+        asked_for(number_blocks=options.number_blocks), given, say, None if options.min_cell else ready
+    )
     context = frames["time-to-verify"].iloc[0]
     frames, hidden = suppressed(frames, options.min_cell)
     for name, frame in frames.items() if options.min_cell else ():

@@ -196,5 +196,6 @@ def _one_more(rows: pd.DataFrame, keep: pd.Series, by: str, min_cell: int) -> bo
     sums += [sums[1] - sums[0]] if len(sums) > 1 else []
     if len(gone) > 1 and not any(0 < each < min_cell for each in sums):
         return False
-    keep.loc[left[by].idxmin()] = False
+    smallest = left.index[int(left[by].argmin())]
+    keep[keep.index == smallest] = False
     return True

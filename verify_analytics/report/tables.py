@@ -228,7 +228,9 @@ def of_waits(frame: pd.DataFrame) -> Table:
         for _, row in frame[frame["measure"] == "verified_next"].iterrows()
     ]
     heads = (name("told by"), Cell("after"), Cell("still waiting"), Cell("verify next"), Cell("a trial needs"))
-    return Table("Verified within the next while, of those still waiting; sessions that a trial needs", heads, tuple(rows))
+    return Table(
+        "Verified within the next while, of those still waiting; sessions that a trial needs", heads, tuple(rows)
+    )
 
 
 def of_measures(frame: pd.DataFrame, caption: str, n: str) -> Table:

@@ -23,22 +23,37 @@ class Check(NamedTuple):
 
     well: bool | None
     name: str
-    count: str
+    found: str
     rate: str
     means: str
 
 
 # What is looked for: a frame, a measure, its name, and what it does to the figures; `tolerated` is a share.
 FAULTS = (
-    ("completeness", "lacks_previous_attempt", "attempts that were never seen", "codes were sent that no figure counts"),
+    (
+        "completeness",
+        "lacks_previous_attempt",
+        "attempts that were never seen",
+        "codes were sent that no figure counts",
+    ),
     ("completeness", "lacks_acceptance", "steps missing in the middle", "callbacks were lost, and receipts may be too"),
     ("completeness", "lacks_end", "attempts without an end", "callbacks were lost: delivery looks too low"),
     ("lawful-order", "delivered_and_undelivered", "two receipts that contradict", "they count as delivered"),
     ("lawful-order", "failed_and_receipt", "a receipt of what was never sent", "the provider contradicts itself"),
-    ("lawful-order", "facts_conflict", "one attempt, two stories", "its callbacks name different channels or countries"),
+    (
+        "lawful-order",
+        "facts_conflict",
+        "one attempt, two stories",
+        "its callbacks name different channels or countries",
+    ),
     ("lawful-order", "requested_after_arrival", "answers before the question", "two clocks disagree: times are wrong"),
     ("lawful-order", "verified_before_start", "verified before it began", "a clock is wrong: left out of times"),
-    ("receipt-trust", "verified_against_receipt", "receipts that lie", "somebody typed in a code that 'did not arrive'"),
+    (
+        "receipt-trust",
+        "verified_against_receipt",
+        "receipts that lie",
+        "somebody typed in a code that 'did not arrive'",
+    ),
     ("webhook-health", "redelivered", "callbacks that came again", "none on the figures: counted once"),
     ("webhook-health", "unknown_status", "statuses nobody listed", "they are in no rate"),
 )
@@ -106,7 +121,7 @@ def table(study: Study) -> Table:
     """Set every check in a row."""
     signs = {True: "✓ no", False: "! yes", None: "? not known"}
     rows = [
-        (name(each.name), name(signs[each.well]), Cell(each.count), Cell(each.rate), name(each.means))
+        (name(each.name), name(signs[each.well]), Cell(each.found), Cell(each.rate), name(each.means))
         for each in checks(study)
     ]
     heads = (name("looked for"), name("a doubt?"), Cell("found"), Cell("share"), name("what it does"))

@@ -1,9 +1,14 @@
 """What moved is told where it is more than chance, for all that was asked; and not otherwise."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 import pytest
 
 from verify_analytics import stats
+from verify_analytics.metrics.gaps import Gap
+from verify_analytics.model.moments import MINUTE_US
 from verify_analytics.report import changes, moved
 from verify_analytics.report.periods import Periods, Span
 
@@ -11,12 +16,17 @@ DAY = pd.Timestamp("2026-10-28", tz="UTC")
 PERIODS = Periods(Span(DAY, DAY + pd.Timedelta("1D")), Span(DAY - pd.Timedelta("1D"), DAY), "a day and the day before")
 
 
-def rates(*rows: dict[str, object]) -> pd.DataFrame:
+def rates(*rows: Mapping[Any, Any]) -> pd.DataFrame:
     """Make a frame as a metric gives it, with Wilson's interval."""
     frame = pd.DataFrame(list(rows))
     low, high = stats.wilson(frame["count"].to_numpy(), frame["n"].to_numpy())
     return frame.assign(
-        rate=frame["count"] / frame["n"], low=low, high=high, interval="wilson", design_effect=1.0, patience_seconds=900.0
+        rate=frame["count"] / frame["n"],
+        low=low,
+        high=high,
+        interval="wilson",
+        design_effect=1.0,
+        patience_seconds=900.0,
     )
 
 
@@ -73,7 +83,9 @@ def test_what_fell_is_told_with_both_figures_the_interval_and_n_and_where() -> N
     found = moved.sentences(change(side(delivered=700, india=300), side()))
     told = plain(found[0].text)
     assert found[0].verdict == "lower"
-    assert told.startswith("Confirmed deliveries, first choices by SMS: 70.0 % of 1,000 against 80.0 % of 1,000, lower by")
+    assert told.startswith(
+        "Confirmed deliveries, first choices by SMS: 70.0 % of 1,000 against 80.0 % of 1,000, lower by"
+    )
     low, high = (100 * end for end in stats.newcombe(700, 1000, 800, 1000)[1:])
     assert f"by 10.0 points ({-high:.1f} to {-low:.1f})" in told
     assert "With it moved" in told
@@ -88,8 +100,10 @@ def test_no_country_is_blamed_where_none_moved_by_itself() -> None:
 def test_a_code_that_came_up_is_told_as_a_share_of_all() -> None:
     told = [plain(each.text) for each in moved.sentences(change(side(busy=80), side()))]
     assert told == [
-        "Code 3010 of Voice (Busy Line), of all attempts: 8.0 % of 1,000 against 2.0 % of 1,000, higher by 6.0 points "
-        "(4.1 to 8.0)."
+        (
+            "Code 3010 of Voice (Busy Line), of all attempts: 8.0 % of 1,000 against 2.0 % of 1,000, higher by "
+            "6.0 points (4.1 to 8.0)."
+        )
     ]
 
 
@@ -104,7 +118,7 @@ def test_a_code_that_was_not_there_before_is_none_of_that_periods_attempts() -> 
 def test_there_are_never_more_than_five_sentences() -> None:
     before = side()
     more = {
-        name: rates(*({**row, "count": row["count"] // 2} for row in frame.to_dict("records")))  # type: ignore[misc]
+        name: rates(*({**row, "count": row["count"] // 2} for row in frame.to_dict("records")))
         for name, frame in before.items()
     }
     assert len(moved.sentences(change(more, before))) == moved.MOST
@@ -131,6 +145,6 @@ def test_what_one_period_does_not_have_is_not_compared(missing: str) -> None:
 
 def test_minutes_down_are_counted_in_the_period_they_lie_in() -> None:
     begin = DAY.value // 1000
-    gap = changes.Gap(begin - 10 * changes.MINUTE_US, begin + 5 * changes.MINUTE_US)
+    gap = Gap(begin - 10 * MINUTE_US, begin + 5 * MINUTE_US)
     assert changes._down([gap], PERIODS.now) == 5
     assert changes._down([gap], PERIODS.before) == 10

@@ -99,7 +99,7 @@ def test_a_frame_is_left_as_it_was() -> None:
 
 @pytest.mark.parametrize("asked", [-1, 1_001, 2.5, True, "ten", None])
 def test_a_size_that_cannot_be_is_refused(asked: object) -> None:
-    with pytest.raises(ArgumentError, match="min_cell=.* must be a whole number"):
+    with pytest.raises(ArgumentError, match=r"min_cell=.* must be a whole number"):
         suppress.checked(asked)
 
 
