@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from verify_analytics import report
-from verify_analytics.report import answers
 from verify_analytics.report.drawing import Picture, Studio, Task, drawn
+from verify_analytics.report.readings import by_then
 from verify_analytics.report.sections import CHAPTERS
 
 from .conftest import AS_OF, write
@@ -74,7 +74,7 @@ def test_the_ninety_percent_of_those_who_verify_is_read_off_what_verified() -> N
     """Ten verify, one each second; nine of them by 9 s, of a hundred sessions."""
     rows = [(float(second), second / 100, second, 100, 600.0) for second in range(11)]
     curve = pd.DataFrame(rows, columns=["seconds", "rate", "count", "n", "horizon_seconds"])
-    found = answers.by_then(curve.assign(measure="curve", source="app"), "app", 0.9)
+    found = by_then(curve.assign(measure="curve", source="app"), "app", 0.9)
     assert found is not None
     assert (found.seconds, found.n, found.share, found.of) == (9.0, 10, 0.1, 100)
 
