@@ -7,7 +7,6 @@ and one after the other. At the end the whole is made as anybody would make it, 
 import argparse
 import tempfile
 import time
-import warnings
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -16,7 +15,6 @@ from typing import TypeVar
 
 from bench._servers import end_politely, machine
 from verify_analytics import load, model, report, simulate
-from verify_analytics.errors import DoubtfulWarning
 from verify_analytics.model.moments import microseconds, moment
 from verify_analytics.report import changes, periods
 from verify_analytics.report.asked import FRAMES, Given, answer
@@ -51,8 +49,8 @@ class Steps:
         for kind, name, wall, cpu in self.spent:
             print(f"{f'{kind}: {name}':<46}{wall:>9.2f}{cpu:>9.2f}{cpu / whole:>8.1%}")
         for kind in dict.fromkeys(kind for kind, *_ in self.spent):
-            mine = [each for each in self.spent if each[0] == kind]
-            wall, cpu = sum(each[2] for each in mine), sum(each[3] for each in mine)
+            wall = sum(each for of, _, each, _ in self.spent if of == kind)
+            cpu = sum(each for of, _, _, each in self.spent if of == kind)
             print(f"{f'{kind}, all':<46}{wall:>9.2f}{cpu:>9.2f}{cpu / whole:>8.1%}")
 
 
@@ -64,14 +62,15 @@ def made(callbacks: int, folder: Path) -> Path:
     return folder / "callbacks.parquet"
 
 
-def steps(where: str) -> None:
+def steps(where: str, *, drawing: bool) -> None:
     """Do what a report does, step by step."""
     timed = Steps()
     until = moment(AS_OF)
     callbacks, verifications, pulse = timed.take(
         "load", "open", lambda: (load.callbacks(where), load.verifications(where), load.pulse(where))
     )
-    callbacks = timed.take("load", "keep", lambda: load.keep(callbacks))
+    opened = callbacks
+    callbacks = timed.take("load", "keep", lambda: load.keep(opened))
     facts = timed.take(
         "load", "count and digest", lambda: gather(callbacks, verifications, pulse, as_of_us=microseconds(until))
     )
@@ -82,12 +81,7 @@ def steps(where: str) -> None:
     )
     sessions = timed.take("fold", "sessions", lambda: load.keep(model.sessions(attempts)))
     given = Given(attempts, sessions, callbacks, pulse, until, "10min")
-    frames = {}
-    with warnings.catch_warnings():
-        # What is doubted stands in the report.
-        warnings.simplefilter("ignore", DoubtfulWarning)
-        for name, asked in FRAMES.items():
-            frames[name] = timed.take("metric", name, partial(answer, asked, given))
+    frames = {name: timed.take("metric", name, partial(answer, asked, given)) for name, asked in FRAMES.items()}
     span = periods.choose(
         as_of=moment_of(microseconds(until)),
         since=None,
@@ -95,28 +89,30 @@ def steps(where: str) -> None:
         heard_until=None,
     )
     if span is not None:
-        periods_of = (span.now, span.before)
-        now, before = timed.take("compare", "periods", lambda: [whole_of(since_of(given, each)) for each in periods_of])
-        asked_all = partial(changes.compared, now, before, span, facts.gaps, min_cell=0)
-        timed.take("compare", "all questions", asked_all)
+        now, before = timed.take(
+            "compare", "both periods", lambda: [whole_of(since_of(given, each)) for each in span[:2]]
+        )
+        timed.take("compare", "all questions", lambda: changes.compared(now, before, span, facts.gaps, min_cell=0))
     for section in (section for chapter in CHAPTERS for section in chapter.sections):
-        if section.source in frames:
+        if drawing and section.source in frames:
             task = Task(section.name, section.draw, frames[section.source])
             timed.take("draw", section.name, partial(drawn, task))
     timed.tell()
 
 
 def main() -> None:
-    """Read the options and run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--callbacks", type=int, default=50_000)
     parser.add_argument("--store", help="a store that is there, instead of a simulated one")
+    parser.add_argument("--no-drawing", action="store_true", help="stop before the charts are drawn")
     given = parser.parse_args()
     end_politely()
     with tempfile.TemporaryDirectory(prefix="verify-bench-") as name:
         where = given.store or str(made(given.callbacks, Path(name)))
         print(f"{machine()}; {given.store or f'about {given.callbacks:,} callbacks'}")
-        steps(where)
+        steps(where, drawing=not given.no_drawing)
+        if given.no_drawing:
+            return
         wall = time.perf_counter()
         report.build(where, as_of=AS_OF, out=Path(name) / "report")
         print(f"{'the whole, with a helper to draw':<46}{time.perf_counter() - wall:>9.2f}")

@@ -66,18 +66,21 @@ def channels(study: Study) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DoubtfulWarning)
         rows = metrics.compare(mine, between="channel", first=first, second=second, adjust="holm", relevant=0.05)
-    rows = rows[rows["difference"].notna()]
-    known = {str(row["measure"]): row for _, row in rows.iterrows()}
+    rows = rows[rows["difference"].notna()].set_index("measure")
     one, two = named(first, "channel"), named(second, "channel")
-    said = [_between(known[measure], one, two, how) for measure, how in DELIVERED.items() if measure in known]
+    found = {str(measure): row for measure, row in rows.iterrows()}
+    said = [_between(found[measure], one, two, how) for measure, how in DELIVERED.items() if measure in found]
     if not said:
         return f"Not to be told: too few first attempts by {one} or {two} are old enough to be judged."
-    certain = {str(each) for each in rows["verdict"]}
-    if certain in ({"higher"}, {"lower"}):
-        sure = "Certain"
-    else:
-        sure = "Certain in part" if certain & {"higher", "lower"} else "Not certain"
+    sure = _sure({str(each) for each in rows["verdict"]})
     return f"{sure}. As first choice, {'; '.join(said)}. Who gets which channel first was not drawn by lot."
+
+
+def _sure(verdicts: set[str]) -> str:
+    """Say whether both figures say the same, with certainty."""
+    if not {"higher", "lower"} & verdicts:
+        return "Not certain"
+    return "Certain" if len(verdicts) == 1 else "In part"
 
 
 DELIVERED = {"confirmed": "with a receipt that says delivered", "accepted": "taken by the network"}

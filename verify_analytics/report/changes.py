@@ -102,8 +102,8 @@ def compare_sides(now: Sides, before: Sides) -> pd.DataFrame:
 def _judged(rows: pd.DataFrame) -> pd.DataFrame:
     """Account for all questions of a list at once."""
     adjusted = stats.holm(rows["p"].to_numpy(dtype=float))
-    difference, low, high = (rows[name].to_numpy(dtype=float) for name in ("difference", "low", "high"))
-    said = verdicts(difference, low, high, adjusted, np.full(len(rows), RELEVANT), by_p=True)
+    apart, low, high = (rows[name].to_numpy(dtype=float) for name in ("difference", "low", "high"))
+    said = verdicts(apart, low, high, adjusted, np.full(len(rows), RELEVANT), by_p=True)
     return rows.assign(p_adjusted=adjusted, verdict=said)
 
 

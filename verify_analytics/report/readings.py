@@ -208,5 +208,5 @@ def by_then(frame: pd.DataFrame, source: str, share: float) -> ByThen | None:
     half = Z * math.sqrt(share * (1 - share) / n)
     wanted = (share, share - half, share + half)
     # A point of a curve stands at the end of its second; beyond the last there is no bound.
-    then, low, high = (float(at[reached >= each - 1e-9][0]) if each <= 1 else math.nan for each in wanted)
-    return ByThen(then, low, high, n, float(last["horizon_seconds"]), end, int(last["n"]))
+    middle, low, high = (float(at[reached >= each - 1e-9][0]) if each <= 1 else math.nan for each in wanted)
+    return ByThen(middle, low, high, n, float(last["horizon_seconds"]), end, int(last["n"]))

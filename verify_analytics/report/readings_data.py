@@ -1,4 +1,4 @@
-"""What do the charts on the data say in one line? On callbacks, the collector, what is missing or contradictory."""
+"""What do the charts on the data say in one line? Callbacks, the collector, what is missing or contradictory."""
 
 import pandas as pd
 
@@ -17,8 +17,9 @@ def webhooks(frame: pd.DataFrame) -> str:
     _, worst = extremes(rows)
     again, all_ = rows["count"].sum(), rows["n"].sum()
     return (
-        f"{percent(again / all_, all_)} of {many(all_, 'callback')} had come before; on {named(worst['day'], 'day')} "
-        f"it was {figures(worst)}. They count once: a day of many says that the collector answered late or was down."
+        f"{percent(again / all_, all_)} of {many(all_, 'callback')} had come before; on "
+        f"{named(worst['day'], 'day')} it was {figures(worst)}. They count once: "
+        "a day of many says that the collector answered late or was down."
     )
 
 

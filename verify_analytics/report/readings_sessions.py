@@ -130,8 +130,8 @@ def countries_over_time(frame: pd.DataFrame) -> str:
     country, (low, high) = max(spans.items(), key=lambda each: each[1][1]["rate"] - each[1][0]["rate"])
     return (
         f"The days of {named(country, 'country')} lie farthest apart: from {figures(low)} accepted on "
-        f"{named(low['day'], 'day')} to {figures(high)} on {named(high['day'], 'day')}; "
-        "intervals that overlap are no evidence."
+        f"{named(low['day'], 'day')} to {figures(high)} on {named(high['day'], 'day')}; intervals that "
+        "overlap are no evidence."
     )
 
 

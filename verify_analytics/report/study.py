@@ -72,7 +72,8 @@ def study(
     if begin is not None and begin >= until:
         raise ArgumentError(f"since={begin:%Y-%m-%dT%H:%MZ} is not before as_of={until:%Y-%m-%dT%H:%MZ}")
     say(f"reading {named_place(where)}")
-    callbacks, verifications, pulse = load.callbacks(where), load.verifications(where), load.pulse(where)
+    # Kept, because facts, fold and the figures on callbacks each read them whole.
+    callbacks, verifications, pulse = load.keep(load.callbacks(where)), load.verifications(where), load.pulse(where)
     facts = gather(callbacks, verifications, pulse, as_of_us=microseconds(until))
     if not facts.callbacks:
         raise NotFoundError(_nothing(callbacks, where, f"{until:%Y-%m-%d %H:%M} UTC"))

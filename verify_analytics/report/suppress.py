@@ -114,6 +114,8 @@ def _frame(frame: pd.DataFrame, min_cell: int) -> pd.DataFrame:
     size = frame["n"]
     rest = (size - frame["count"]).where(frame["rate"].notna()) if "rate" in frame else size * 0
     keep = ~(_few(size, min_cell) | _few(frame["count"], min_cell) | _few(rest, min_cell))
+    if "at_risk" in frame:  # still waiting then, and ended otherwise by then
+        keep &= ~(_few(frame["at_risk"], min_cell) | _few(size - frame["count"] - frame["at_risk"], min_cell))
     keys = [name for name in _keys(frame) if name not in ("measure", "pooled")]
     groups = list(frame.groupby(keys, sort=False, dropna=False).indices.values()) if keys else [range(len(frame))]
     for rows in groups:
@@ -196,5 +198,6 @@ def _one_more(rows: pd.DataFrame, keep: pd.Series, by: str, min_cell: int) -> bo
     sums += [sums[1] - sums[0]] if len(sums) > 1 else []
     if len(gone) > 1 and not any(0 < each < min_cell for each in sums):
         return False
-    keep.loc[keep.index == left[by].idxmin()] = False
+    smallest = left.index[int(left[by].argmin())]
+    keep[keep.index == smallest] = False
     return True

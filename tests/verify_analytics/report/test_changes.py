@@ -1,5 +1,6 @@
 """What moved is told where it is more than chance, for all that was asked; and not otherwise."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -15,7 +16,7 @@ DAY = pd.Timestamp("2026-10-28", tz="UTC")
 PERIODS = Periods(Span(DAY, DAY + pd.Timedelta("1D")), Span(DAY - pd.Timedelta("1D"), DAY), "a day and the day before")
 
 
-def rates(*rows: Any) -> pd.DataFrame:
+def rates(*rows: Mapping[Any, Any]) -> pd.DataFrame:
     """Make a frame as a metric gives it, with Wilson's interval."""
     frame = pd.DataFrame(list(rows))
     low, high = stats.wilson(frame["count"].to_numpy(), frame["n"].to_numpy())
@@ -98,10 +99,12 @@ def test_no_country_is_blamed_where_none_moved_by_itself() -> None:
 
 def test_a_code_that_came_up_is_told_as_a_share_of_all() -> None:
     told = [plain(each.text) for each in moved.sentences(change(side(busy=80), side()))]
-    busy = (
-        "Code 3010 of Voice (Busy Line), of all attempts: 8.0 % of 1,000 against 2.0 % of 1,000, higher by 6.0 points"
-    )
-    assert told == [f"{busy} (4.1 to 8.0)."]
+    assert told == [
+        (
+            "Code 3010 of Voice (Busy Line), of all attempts: 8.0 % of 1,000 against 2.0 % of 1,000, higher by "
+            "6.0 points (4.1 to 8.0)."
+        )
+    ]
 
 
 def test_a_code_that_was_not_there_before_is_none_of_that_periods_attempts() -> None:

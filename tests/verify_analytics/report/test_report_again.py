@@ -9,7 +9,7 @@ import pytest
 
 from verify_analytics import report
 from verify_analytics.report.manifest import command
-from verify_analytics.report.study import Options
+from verify_analytics.report.study import Options, study
 
 AS_OF = "2026-10-29T00:00Z"
 
@@ -115,10 +115,23 @@ def test_what_the_collector_did_after_as_of_changes_nothing(tables: dict[str, pd
         (tmp_path / name).mkdir()
         for table, rows in made.items():
             rows.to_parquet(tmp_path / name / f"{table}.parquet", index=False)
-        report.build(
-            tmp_path / name / "callbacks.parquet", as_of=as_of.to_pydatetime(), out=tmp_path / f"{name}-report"
+    cut_off, grown = (
+        study(
+            str(tmp_path / name / "callbacks.parquet"),
+            as_of=as_of.to_pydatetime(),
+            since=None,
+            patience="15min",
+            window="10min",
+            say=lambda _: None,
         )
-    assert bytes_of(tmp_path / "cut-report") == bytes_of(tmp_path / "on-report")
+        for name in ("cut", "on")
+    )
+    assert (cut_off.facts, cut_off.doubts) == (grown.facts, grown.doubts)
+    for name, frame in cut_off.frames.items():
+        pd.testing.assert_frame_equal(frame, grown.frames[name])
+    assert cut_off.change is not None
+    assert grown.change is not None
+    pd.testing.assert_frame_equal(cut_off.change.rows, grown.change.rows)
 
 
 def test_the_command_names_what_else_was_asked(built: Path) -> None:
