@@ -51,7 +51,7 @@ def headlines(study: Study) -> list[Headline]:
     return [each._replace(moved=_moved(study, measure), metric=metric) for measure, metric, each in made]
 
 
-SIGNS = {"higher": "▲", "lower": "▼", "no evidence of a difference": "＝", "too little data": "?"}
+SIGNS = {"higher": "▲", "lower": "▼", "no evidence of a difference": "=", "too little data": "?"}
 
 
 def _moved(study: Study, measure: str) -> Moved | None:
