@@ -202,7 +202,7 @@ def send(
 
 
 @main.command()
-@click.argument("store")
+@click.argument("store", nargs=-1, required=True)
 @click.option("--as-of", type=Moment(), required=True, help="The moment to look from, such as 2026-10-29T00:00Z.")
 @click.option("--since", type=Moment(), help="Leave out sessions started before this moment.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="The folder to write.")
@@ -212,7 +212,7 @@ def send(
 @click.option("--number-blocks", is_flag=True, help="Also show delivery by block of numbers.")
 def report(
     *,
-    store: str,
+    store: tuple[str, ...],
     as_of: datetime,
     since: datetime | None,
     out: Path,
@@ -221,7 +221,7 @@ def report(
     min_cell: int,
     number_blocks: bool,
 ) -> None:
-    """Write the report of a store: a page, its charts and its tables."""
+    """Write the report of a store, or of an archive and the store that feeds it: a page, its charts and its tables."""
     from verify_analytics.load import watched
     from verify_analytics.report import build
 

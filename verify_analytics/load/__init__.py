@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import duckdb
 
 from verify_analytics.errors import ArgumentError, LeftOutNotice, options_by_name, unknown_name
-from verify_analytics.load import exclusions, files, frames, leftout, stores
+from verify_analytics.load import exclusions, files, frames, leftout, several, stores
 from verify_analytics.load.asked import PLIVO
 from verify_analytics.load.connection import connection, forget, keep
 from verify_analytics.load.exclusions import Exclusions
+from verify_analytics.load.known_states import states_of
 from verify_analytics.load.mapping import Mapped, mapped
 from verify_analytics.load.places import Place, place_of
 from verify_analytics.load.watching import watched
@@ -35,6 +37,7 @@ __all__ = [
     "keep",
     "left_out",
     "pulse",
+    "states",
     "verifications",
     "watched",
 ]
@@ -58,7 +61,8 @@ def callbacks(
     where
         One of: a SQLite store (file or ``sqlite:///FILE``); a PostgreSQL store (``postgresql://…``); a Parquet file; an
         archive folder with ``callbacks/`` in it; a CSV file (``.csv``, ``.tsv``, ``.txt``, also with ``.gz``); a
-        dataframe (pandas, Polars, DuckDB, Spark).
+        dataframe (pandas, Polars, DuckDB, Spark). Or a list of stores and Parquet, which are read as one: a row that
+        is in the store and already in the archive is one row.
     columns
         For a table in your own words, our name to yours: ``{"session_id": "SessionUUID", …}``. Needed are
         ``session_id`` and ``received_at``; what you do not name is null. ``"plivo"`` takes the provider's own names
@@ -104,6 +108,41 @@ def callbacks(
     _say(leftout.sentence("callbacks", mapping, counts, exclude))
     _let_go(made, mapping)
     return made if exclude is None else exclusions.kept(made, exclude)
+
+
+@options_by_name
+def states(where: Any, *, as_of: str | datetime, callbacks: Any | None = None) -> Any:
+    """Bring the states of all attempts, folding only what has not been folded before.
+
+    Parameters
+    ----------
+    where
+        As for `callbacks`. Beside an archive states are kept, in its folder ``states/``: what is new in the archive is
+        folded first and added to them. Further places in a list are folded now. The folder can be deleted at any time;
+        where it cannot be written, everything is folded.
+    as_of
+        What was received later does not exist yet: give `model.finish` the same moment.
+    callbacks
+        What `load.callbacks` gave of this place, if you have it: it is folded where no states are kept.
+
+    Returns
+    -------
+    frame
+        The columns `model.STATES`, equal to ``model.fold`` of the callbacks received up to ``as_of``: a DuckDB
+        relation, or the engine of a dataframe. One row per key.
+
+    Raises
+    ------
+    NotFoundError, SchemaError, ArgumentError
+        As for `callbacks`; if ``as_of`` has no time zone; if the archive's manifest cannot be read.
+
+    Examples
+    --------
+    >>> known = states("data/sample", as_of="2026-10-29T00:00Z")
+    >>> model.finish(known, as_of="2026-10-29T00:00Z").columns[:3]
+    ['key', 'is_attempt', 'provider']
+    """
+    return states_of(where, lambda: _callbacks(where) if callbacks is None else callbacks, as_of=as_of)
 
 
 @options_by_name
@@ -218,6 +257,10 @@ def pulse(where: Any, *, columns: Columns = None, timezone: str | None = None) -
     return made
 
 
+def _callbacks(where: Any) -> Any:
+    return callbacks(where)
+
+
 def _loaded(
     where: Any,
     table: str,
@@ -228,6 +271,10 @@ def _loaded(
     pepper: str | bytes | None = None,
 ) -> tuple[Any | None, Mapped | None]:
     """Bring one table from wherever it is; None where this kind of place does not keep it."""
+    if isinstance(where, list | tuple):
+        if columns is not None or timezone is not None or pepper is not None:
+            raise ArgumentError("a table in your own words is read alone; several places must each have our own")
+        return several.together(where, table, shape), None
     place = place_of(where)
     if place is Place.CSV and columns is None and table != "callbacks":
         where = _sibling(where, table)

@@ -12,7 +12,7 @@ from verify_analytics.load.connection import connection
 from verify_analytics.model.columns import Column
 
 
-def relation(where: str | Path, table: str, columns: tuple[Column, ...]) -> Any | None:
+def relation(where: str | Path, table: str, columns: tuple[Column, ...], *, may_be_empty: bool = False) -> Any | None:
     """Open a table that is kept as Parquet.
 
     Parameters
@@ -23,6 +23,8 @@ def relation(where: str | Path, table: str, columns: tuple[Column, ...]) -> Any 
         ``callbacks``, ``verifications`` or ``pulse``.
     columns
         Its declared shape.
+    may_be_empty
+        Whether a folder may hold no callbacks.
 
     Returns
     -------
@@ -39,7 +41,7 @@ def relation(where: str | Path, table: str, columns: tuple[Column, ...]) -> Any 
     path = Path(where)
     found = _in_folder(path, table) if path.is_dir() else _beside(path, table)
     if not found:
-        if table != "callbacks":
+        if table != "callbacks" or may_be_empty:
             return None
         raise NotFoundError(
             f"{str(path)!r} holds no callbacks: neither callbacks/day=YYYY-MM-DD/*.parquet, as an archive has them, "
@@ -53,10 +55,16 @@ def relation(where: str | Path, table: str, columns: tuple[Column, ...]) -> Any 
     return frames.shaped(read, columns, what=f"{table} in {str(path)!r}")
 
 
+def parts_of(path: Path, table: str) -> list[str]:
+    """List the parts of a table in an archive folder, by their path in it."""
+    # A part that is being written has another ending until it is whole.
+    found = (file for file in (path / table).rglob("*.parquet") if not file.name.startswith("."))
+    return sorted(file.relative_to(path).as_posix() for file in found)
+
+
 def _in_folder(path: Path, table: str) -> list[Path]:
     single = path / f"{table}.parquet"
-    # A part that is being written has another ending until it is whole.
-    parts = sorted(file for file in (path / table).rglob("*.parquet") if not file.name.startswith("."))
+    parts = [path / part for part in parts_of(path, table)]
     return parts or ([single] if single.is_file() else [])
 
 

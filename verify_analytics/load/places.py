@@ -26,6 +26,11 @@ class Place(Enum):
     ARCHIVE = auto()
 
 
+STORES = (Place.SQLITE, Place.POSTGRESQL)
+FILES = (Place.PARQUET, Place.ARCHIVE)
+"""Kinds of places that hold our own shape, and may be read together."""
+
+
 def place_of(where: Any) -> Place:
     """Say what kind of place this is.
 

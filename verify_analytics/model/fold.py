@@ -94,16 +94,20 @@ def _joined(states: Frame) -> Frame:
     return grouped.select(*STATES)
 
 
+def with_key(callbacks: Frame) -> Frame:
+    """Add to which attempt each callback belongs, or else to which session."""
+    named = ~nw.col("attempt_id").is_null()
+    session = nw.concat_str([nw.lit("session:"), nw.col("session_id")])
+    return callbacks.with_columns(key=nw.when(named).then(nw.col("attempt_id")).otherwise(session))
+
+
 def _states_of_callbacks(callbacks: Frame) -> Frame:
     """Give the state that each callback alone would make."""
-    named = ~nw.col("attempt_id").is_null()
-    read = callbacks.with_columns(
-        is_attempt=named,
-        key=nw.when(named)
-        .then(nw.col("attempt_id"))
-        .otherwise(nw.concat_str([nw.lit("session:"), nw.col("session_id")])),
-        _state=outcomes.state(),
-    ).with_columns(_code=outcomes.error_code(of="_state"))
+    read = (
+        with_key(callbacks)
+        .with_columns(is_attempt=~nw.col("attempt_id").is_null(), _state=outcomes.state())
+        .with_columns(_code=outcomes.error_code(of="_state"))
+    )
     in_state = {name: nw.col("_state").fill_null("") == name for name in outcomes.STATES}
     received = nw.col("received_us")
     seen = {f"{name}_us": nw.when(here).then(received) for name, here in in_state.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from html import escape
@@ -108,7 +108,7 @@ class Study:
 
 @options_by_name
 def study(
-    store: str,
+    store: str | Sequence[str],
     *,
     as_of: str | datetime,
     since: When = None,
@@ -122,8 +122,9 @@ def study(
     Parameters
     ----------
     store
-        A SQLite file, a database URL, a Parquet file, an archive folder or a CSV file in our words; a relative path is
-        tried from the notebook's folder and from the project's root.
+        A SQLite file, a database URL, a Parquet file, an archive folder or a CSV file in our words; or a list of an
+        archive and the store that feeds it. A relative path is tried from the notebook's folder and from the project's
+        root.
     as_of
         The moment to look from: what was received later does not exist yet.
     since, until
@@ -150,24 +151,26 @@ def study(
     duration_us(patience, name="patience"), duration_us(window, name="window")
     speak_plainly()
     steps = Steps(face(progress))
-    where = found(store)
+    where = found(store) if isinstance(store, str) else [found(each) for each in store]
     try:
         everything = steps("reading the store", lambda: load.callbacks(where))
         verifications = steps("reading the reports", lambda: load.verifications(where))
         pulse = steps("reading the pulse", lambda: load.pulse(where))
 
         def fold() -> Any:
-            folded = model.attempts(
-                everything, as_of=seen_from, patience=patience, verifications=verifications, pulse=pulse
+            # Beside an archive most of it has been folded before.
+            states = load.states(where, as_of=seen_from, callbacks=everything)
+            finished = model.finish(
+                states, as_of=seen_from, patience=patience, verifications=verifications, pulse=pulse
             )
-            return load.keep(folded)
+            return load.keep(finished)
 
         attempts = steps("folding callbacks into attempts", fold)
         sessions = steps("grouping attempts into sessions", lambda: load.keep(model.sessions(attempts, window=window)))
     finally:
         steps.close()
     whole = Study(
-        store=_named(store),
+        store=_named(store) if isinstance(store, str) else " and ".join(_named(each) for each in store),
         callbacks=everything.filter(f"received_us <= {microseconds(seen_from)}"),
         verifications=verifications,
         pulse=None if pulse is None else pulse.filter(f"minute_us <= {microseconds(seen_from)}"),

@@ -1,6 +1,6 @@
 """Makes a report: one folder for people who open no notebook, with the facts to make it again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -16,12 +16,12 @@ from .drawing import Picture, Studio, Task
 from .manifest import manifest
 from .page import Shown, render
 from .sections import CHAPTERS, Section, shown_chapters
-from .study import Options, Study, study
+from .study import Options, Study, Where, study
 from .suppress import checked
 
 
 def build(
-    where: str | Path,
+    where: str | Path | Sequence[str | Path],
     *,
     as_of: str | datetime,
     out: str | Path,
@@ -38,7 +38,8 @@ def build(
     Parameters
     ----------
     where
-        Anything ``load.callbacks`` takes by name: a SQLite file, a database URL, a Parquet file, an archive folder.
+        Anything ``load.callbacks`` takes by name: a SQLite file, a database URL, a Parquet file, an archive folder; or
+        an archive and the store that feeds it, in a list.
     as_of
         The moment we look from, with its time zone.
     out
@@ -74,8 +75,7 @@ def build(
     SchemaError
         If what is named is no store.
     """
-    if not isinstance(where, str | Path):
-        raise ArgumentError(f"report.build takes the name of a store, not a {type(where).__name__}")
+    named = _named(where)
     say = progress or (lambda _: None)
     target = Path(out).absolute()
     folder.check(target)
@@ -83,7 +83,7 @@ def build(
     files: dict[str, bytes] = {}
     with Studio() as studio:
         found = study(
-            str(where),
+            named,
             as_of=as_of,
             since=since,
             patience=patience,
@@ -103,10 +103,19 @@ def build(
         files["tables/comparison.csv"] = as_csv(found.change.rows).encode()
     for name, frame in found.frames.items():
         files[f"tables/{name}.csv"] = as_csv(frame).encode()
-    files["index.html"] = render(found, str(where), shown, chapters, note=note)
-    files[folder.MANIFEST] = manifest(found, str(where), files, note=note)
+    files["index.html"] = render(found, named, shown, chapters, note=note)
+    files[folder.MANIFEST] = manifest(found, named, files, note=note)
     folder.put_down(target, files)
     return Path(out) / "index.html"
+
+
+def _named(where: str | Path | Sequence[str | Path]) -> Where:
+    """Read how a store is named, or several."""
+    places = where if isinstance(where, list | tuple) else (where,)
+    if not places or not all(isinstance(place, str | Path) for place in places):
+        kinds = ", ".join(sorted({type(place).__name__ for place in places})) or "nothing"
+        raise ArgumentError(f"report.build takes the name of a store, or several in a list, not {kinds}")
+    return str(places[0]) if len(places) == 1 else [str(place) for place in places]
 
 
 def _ask(studio: Studio, name: str, frame: pd.DataFrame) -> None:

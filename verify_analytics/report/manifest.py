@@ -10,16 +10,16 @@ from verify_analytics import __version__
 
 from .folder import MADE_BY
 from .periods import Periods
-from .study import Study, named_place
+from .study import Study, Where, named_place
 
 FORMAT = 1
 # What could change a figure or a picture.
 PACKAGES = ("duckdb", "jinja2", "matplotlib", "narwhals", "numpy", "pandas", "pyarrow")
 
 
-def command(study: Study, where: str) -> str:
+def command(study: Study, where: Where) -> str:
     """Write the command that makes this report; where the store and the report lie on a machine is left out."""
-    words = ["verify-analytics", "report", named_place(where), "--as-of", _moment(study.as_of)]
+    words = ["verify-analytics", "report", named_place(where, " "), "--as-of", _moment(study.as_of)]
     if study.since is not None:
         words += ["--since", _moment(study.since)]
     lengths = (("--patience", study.patience_seconds, 900), ("--window", study.window_seconds, 600))
@@ -36,7 +36,7 @@ def versions() -> dict[str, str]:
     return {"verify-analytics": __version__, **{name: version(name) for name in PACKAGES}}
 
 
-def manifest(study: Study, where: str, files: Mapping[str, bytes], *, note: str | None) -> bytes:
+def manifest(study: Study, where: Where, files: Mapping[str, bytes], *, note: str | None) -> bytes:
     """Write the manifest.
 
     The digest of an input is over its sorted rows up to `as_of`: (arrival_id, digest) of callbacks, all columns of the

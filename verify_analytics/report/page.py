@@ -17,7 +17,7 @@ from .headlines import Headline, headlines
 from .manifest import command, versions
 from .moved import asked, nothing, sentences
 from .sections import Chapter, Section
-from .study import Study
+from .study import Study, Where
 from .suppress import at_least, told
 from .tables import Table
 from .trust import table
@@ -36,7 +36,7 @@ class Shown(NamedTuple):
 
 
 def render(
-    study: Study, where: str, shown: Mapping[str, Shown], chapters: Sequence[Chapter], *, note: str | None
+    study: Study, where: Where, shown: Mapping[str, Shown], chapters: Sequence[Chapter], *, note: str | None
 ) -> bytes:
     """Write the page. The same study gives the same bytes."""
     environment = Environment(

@@ -1,6 +1,6 @@
 """Which figures does a report hold? Every metric, computed once, from attempts and sessions that were folded once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import narwhals as nw
@@ -27,6 +27,10 @@ class Options(NamedTuple):
     number_blocks: bool = False
 
 
+Where = str | Sequence[str]
+"""The name of a store, or several that are read as one."""
+
+
 class Study(NamedTuple):
     """All figures of one report, and what stands behind them."""
 
@@ -47,7 +51,7 @@ class Study(NamedTuple):
 
 
 def study(
-    where: str,
+    where: Where,
     *,
     as_of: Any,
     since: Any,
@@ -78,9 +82,9 @@ def study(
     if not facts.callbacks:
         raise NotFoundError(_nothing(callbacks, where, f"{until:%Y-%m-%d %H:%M} UTC"))
     say(f"folding {facts.callbacks:,} callbacks")
-    attempts = load.keep(
-        model.attempts(callbacks, as_of=until, patience=patience, verifications=verifications, pulse=pulse)
-    )
+    # Beside an archive most of it has been folded before.
+    states = load.states(where, as_of=until, callbacks=callbacks)
+    attempts = load.keep(model.finish(states, as_of=until, patience=patience, verifications=verifications, pulse=pulse))
     sessions = load.keep(model.sessions(attempts, window=window))
     whole = Given(attempts, sessions, callbacks, pulse, until, window)
     given = whole if begin is None else _since(whole, microseconds(begin))
@@ -161,18 +165,22 @@ def _us(value: pd.Timestamp) -> int:
     return microseconds(value.to_pydatetime())
 
 
-def named_place(where: str) -> str:
+def named_place(where: Where, between: str = " and ") -> str:
     """Name a store without what leads to it: no folders of a machine, no user, password or host of a database.
 
     >>> named_place("sqlite:////srv/callbacks.db"), named_place("postgresql://me:secret@db/verify"), named_place("a/b/")
     ('callbacks.db', 'postgresql:…/verify', 'b')
+    >>> named_place(["data/archive", "callbacks.db"])
+    'archive and callbacks.db'
     """
+    if not isinstance(where, str):
+        return between.join(named_place(each) for each in where)
     backend, address, rest = where.partition("://")
     last = (rest if address else where).split("?")[0].rstrip("/").rpartition("/")[2]
     return last if not address or backend.startswith("sqlite") else f"{backend.split('+')[0]}:…/{last}"
 
 
-def _nothing(callbacks: Any, where: str, until: str) -> str:
+def _nothing(callbacks: Any, where: Where, until: str) -> str:
     """Say why there is nothing to report: an empty store, or one that began later."""
     first = _one(nw.from_native(callbacks).select("received_us").sort("received_us").head(1))
     if first is None:

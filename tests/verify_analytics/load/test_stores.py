@@ -218,7 +218,7 @@ def test_a_file_of_another_kind_is_refused(content: bytes, tmp_path: Path) -> No
         ("://", "no database URL"),
         (None, "nothing was named"),
         (42, "int is no dataframe, file or URL"),
-        ([1, 2], "list is no dataframe, file or URL"),
+        ([1, 2], "int is read alone"),
     ],
 )
 def test_what_cannot_be_a_source_is_refused(where: Any, message: str) -> None:
