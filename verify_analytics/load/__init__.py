@@ -138,6 +138,7 @@ def states(where: Any, *, as_of: str | datetime, callbacks: Any | None = None) -
 
     Examples
     --------
+    >>> from verify_analytics import model
     >>> known = states("data/sample", as_of="2026-10-29T00:00Z")
     >>> model.finish(known, as_of="2026-10-29T00:00Z").columns[:3]
     ['key', 'is_attempt', 'provider']
