@@ -203,6 +203,13 @@ def duckdb_expressions(columns: tuple[Column, ...], *, counted: bool = False) ->
 
 
 def _spark(frame: Any, columns: tuple[Column, ...]) -> Any:
+    zone = frame.sparkSession.conf.get("spark.sql.session.timeZone")
+    if zone != "UTC":
+        # Spark tells moments in the zone of its session, and the model writes its own in UTC beside them.
+        raise SchemaError(
+            f"Spark's session lies in the time zone {zone!r}; before loading say "
+            'spark.conf.set("spark.sql.session.timeZone", "UTC")'
+        )
     made: list[str] = []
     types = {"text": "string", "integer": "bigint", "moment": "timestamp"}
     for column in columns:
