@@ -55,7 +55,7 @@ def test_it_asks_nobody_for_anything_and_complains_of_nothing(chromium: Browser,
     found.page.context.close()
 
 
-@SIZES
+@pytest.mark.parametrize("size", [pytest.param(PHONE, marks=pytest.mark.full), DESKTOP], ids=["phone", "desktop"])
 def test_it_breaks_no_rule_of_accessibility(chromium: Browser, folder: Path, size: Any) -> None:
     page = opened(chromium, folder / "index.html", size, bypass_csp=True).page
     page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")

@@ -6,6 +6,7 @@ is not. What happens in the engines is shown in `tests/verify_analytics/engines`
 
 import ast
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -270,21 +271,27 @@ def files(root: Path) -> list[Path]:
     return sorted(path for room in ROOMS for path in (root / room).rglob("*.py"))
 
 
+@cache
+def project(root: Path) -> dict[Path, list[Formulas]]:
+    """Read every file that uses Narwhals, once for all rules."""
+    texts = {path: path.read_text() for path in files(root)}
+    makers = frozenset(name for text in texts.values() for name in makers_in(ast.parse(text)))
+    return {path: list(scopes(text, makers)) for path, text in texts.items() if "import narwhals" in text}
+
+
 RULES = {str(rule.__doc__).rstrip("."): rule for rule, _, _ in SHOWN}
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 def test_the_project_keeps_the_rule(rule: Rule, root: Path) -> None:
-    texts = {path: path.read_text() for path in files(root)}
-    makers = frozenset(name for text in texts.values() for name in makers_in(ast.parse(text)))
+    read = project(root)
     found = [
         f"{path.relative_to(root)}:{node.lineno} {ast.unparse(node)[:80]}: {rule.__doc__}"  # type: ignore[attr-defined]
-        for path, text in texts.items()
-        if "import narwhals" in text
-        for scope in scopes(text, makers)
+        for path, scopes_of_it in read.items()
+        for scope in scopes_of_it
         for node in rule(scope)
     ]
-    assert len(texts) > 10
+    assert len(read) > 10
     assert found == []
 
 

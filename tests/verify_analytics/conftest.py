@@ -3,9 +3,10 @@
 Spark joins by one more entry in `ENGINES`.
 """
 
+import importlib
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import narwhals as nw
 import pandas as pd
@@ -15,6 +16,7 @@ import pytest
 
 from verify_analytics import load, model
 from verify_analytics.model.columns import Column, with_microseconds
+from verify_analytics.report.drawing import Picture, Task
 
 START = datetime(2026, 9, 1, 12, tzinfo=UTC)
 _ARROW = {"text": pa.string(), "integer": pa.int64(), "moment": pa.timestamp("us", "UTC")}
@@ -82,13 +84,13 @@ FEW = ("pandas", "polars", "duckdb")
 MOSTLY_FEW = [name if name in FEW else pytest.param(name, marks=pytest.mark.full) for name in ENGINES]
 
 
-@pytest.fixture(params=ENGINES)
+@pytest.fixture(params=MOSTLY_FEW)
 def engine(request: pytest.FixtureRequest) -> Engine:
-    """Each engine in turn."""
+    """Each engine in turn; lazy Polars and Arrow's types in pandas only in a full run."""
     return Engine(request.param, ENGINES[request.param])
 
 
-@pytest.fixture(params=ENGINES)
+@pytest.fixture(params=MOSTLY_FEW)
 def everywhere(request: pytest.FixtureRequest) -> Engine:
     """Each engine in turn, for rooms in which `engine` is something else."""
     return Engine(request.param, ENGINES[request.param])
@@ -98,6 +100,32 @@ def everywhere(request: pytest.FixtureRequest) -> Engine:
 def quick() -> Engine:
     """Give the engine that is fastest on five rows, for what does not depend on the engine."""
     return Engine("polars", ENGINES["polars"])
+
+
+class Undrawn:
+    """Stands where charts are drawn, for tests that read words and figures: drawing takes most of a report's time."""
+
+    def __init__(self) -> None:
+        self._names: list[str] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def ask(self, task: Task) -> None:
+        self._names.append(task.name)
+
+    def pictures(self, _: Callable[[str], None]) -> dict[str, Picture]:
+        return {name: Picture("<svg/>", "<svg/>", b"") for name in self._names}
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make reports without drawing their charts."""
+    # The room's name for the module is that of the function in it.
+    monkeypatch.setattr(importlib.import_module("verify_analytics.report.build"), "Studio", Undrawn)
 
 
 def rows_of(native: Any, by: str | list[str] | None = None) -> list[Row]:

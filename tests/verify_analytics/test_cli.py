@@ -170,6 +170,7 @@ def test_help_imports_nothing_heavy() -> None:
     assert not [name for name in ("pandas", "numpy", "duckdb", "matplotlib", "pyarrow") if f"'{name}'" in modules]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_report_of_a_csv_file_says_what_was_left_out(tmp_path: Path) -> None:
     calls = tmp_path / "calls.csv"
     calls.write_text(

@@ -124,11 +124,18 @@ def midnight(archive: Any, callback: Any) -> Any:
     return archive
 
 
-def test_an_attempt_lies_in_the_day_it_was_requested_on(midnight: Any, after: Any, rows_of: Any) -> None:
+def test_an_attempt_lies_in_the_day_it_was_requested_on(midnight: Any, callback: Any, after: Any, rows_of: Any) -> None:
     found = rows_of(load.states(midnight.path, as_of=after(DAY)), "key")
     assert [row["key"] for row in found] == ["a1", "a2"]
     assert found[1]["delivered_us"] is not None
+    # One of which nothing was heard before midnight, and one that nobody says when it was requested.
+    heard = [callback(43_230, "sent", attempt_id="a3", requested_at=43_190), callback(43_240, "sent", attempt_id="a4")]
+    midnight.add([heard[0]], "three")
+    load.states(midnight.path, as_of=after(DAY))
     assert midnight.days() == ["day=2026-09-01"]
+    midnight.add([{**heard[1], "requested_at": None}], "four")
+    load.states(midnight.path, as_of=after(DAY))
+    assert midnight.days() == ["day=2026-09-01", "day=2026-09-02"]
 
 
 def test_a_new_part_rewrites_only_the_days_that_it_meets(midnight: Any, callback: Any, after: Any) -> None:
@@ -178,7 +185,13 @@ def test_states_that_are_not_whole_are_made_again(harm: str, midnight: Any, afte
     elif harm == "file gone":
         next(folder.glob("day=*/*.parquet")).unlink()
     else:
-        told.write_text(json.dumps({**json.loads(told.read_text()), "states_version": 0}))
+        known = json.loads(told.read_text())
+        told.write_text(json.dumps({**known, "states_version": 0}))
+        # What another version means by a column nobody knows: here it is the states of other attempts.
+        other = load.connection().read_parquet(str(folder / known["days"]["2026-09-01"][0]))
+        load.keep(other.project("* REPLACE (key || '-other' AS key)")).to_parquet(
+            str(folder / known["days"]["2026-09-01"][0])
+        )
     assert rows_of(load.states(midnight.path, as_of=after(DAY)), "key") == expected
 
 

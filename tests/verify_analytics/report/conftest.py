@@ -1,5 +1,7 @@
 """A small simulated store, and one report on it that all tests read."""
 
+import fcntl
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -34,9 +36,15 @@ def store(tables: dict[str, pd.DataFrame], tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture(scope="session")
 def built(store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a report."""
-    page = report.build(store, as_of=AS_OF, out=tmp_path_factory.mktemp("made") / "report")
-    return page.parent
+    """The folder of a report, made once for all processes that run tests beside each other."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    made = shared / "built-report"
+    with (shared / "built-report.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            report.build(store, as_of=AS_OF, out=made)
+    return made
 
 
 @pytest.fixture(scope="session")

@@ -134,7 +134,7 @@ TOLD_BY_SPLITS = {
     *("no attempt named", "unknown words", "conflicting facts", "a null in every column"),
     *("across midnight and the end of a month", "clocks that change"),
 }
-BY_DEFAULT = {(EVERYTHING, "pandas-numpy"), (EVERYTHING, "duckdb"), ("nothing", "pandas")}
+BY_DEFAULT = {(EVERYTHING, "duckdb"), ("nothing", "pandas")}
 
 
 @pytest.fixture(scope="module")
