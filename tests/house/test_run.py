@@ -24,6 +24,7 @@ def run(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleTy
     monkeypatch.setattr(module, "VENV", venv)
     monkeypatch.setattr(module, "PYTHON", venv / "bin" / "python")
     monkeypatch.setattr(module, "STAMP", venv / "set-up.json")
+    monkeypatch.setattr(module, "CLUSTER_STAMP", venv / "cluster.json")
     return module
 
 
@@ -72,6 +73,35 @@ def test_pip_takes_over_where_uv_cannot_be_had(run: ModuleType, monkeypatch: pyt
     assert ["--require-hashes", "-r", str(run.LOCKS["base"])] == calls[1][-3:]
     assert calls[1][1:3] == ["-m", "pip"]
     assert "-e" in calls[2]
+
+
+def test_spark_is_added_once_and_again_after_another_set_up(run: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    (run.VENV / "bin" / "uv").touch()
+    asked: list[list[str]] = []
+
+    def remember(command: list[str | Path], **_: object) -> int:
+        asked.append([str(word) for word in command])
+        return 0
+
+    monkeypatch.setattr(run, "call", remember)
+    monkeypatch.setattr(run, "uv_environment", dict)
+    # The tests' own Python has no pip, which is asked before a set-up.
+    monkeypatch.setattr(run.subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 0))
+    for _ in range(2):
+        run.add_cluster()
+    assert len(asked) == 1
+    assert {"--require-hashes", str(run.CLUSTER_LOCK)} <= set(asked[0])
+    run.set_up("dev")
+    assert not run.CLUSTER_STAMP.exists()
+
+
+def test_without_spark_the_tests_go_on(
+    run: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(run, "call", lambda *_, **__: 1)
+    run.add_cluster()
+    assert not run.CLUSTER_STAMP.exists()
+    assert "the tests that need a cluster are skipped aloud" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("uid", "is_installed"), [(0, True), (1000, False)])

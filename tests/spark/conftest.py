@@ -13,6 +13,7 @@ from verify_analytics import load, model
 
 SAMPLE = Path(__file__).parents[2] / "data" / "sample"
 TABLES = ("callbacks", "verifications", "pulse")
+BRING: tuple[Any, ...] = (load.callbacks, load.verifications, load.pulse)
 # In the middle of traffic, so that some are young.
 AS_OF = "2026-10-28T19:07Z"
 
@@ -49,10 +50,7 @@ def read(spark: Any) -> Callable[[str], Given]:
             tables = [spark.read.parquet(file) for file in files]
         else:
             tables = [load.connection().read_parquet(file) for file in files]
-        callbacks, told, pulse = (
-            load.keep(bring(table))
-            for bring, table in zip((load.callbacks, load.verifications, load.pulse), tables, strict=True)
-        )
+        callbacks, told, pulse = (load.keep(bring(table)) for bring, table in zip(BRING, tables, strict=True))
         attempts = load.keep(model.attempts(callbacks, as_of=AS_OF, verifications=told, pulse=pulse))
         return Given(engine, callbacks, told, pulse, attempts, load.keep(model.sessions(attempts)), AS_OF)
 

@@ -1,21 +1,38 @@
 """The same functions on Apache Spark: a real master and two workers give what DuckDB gives."""
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
 import pytest
 
+from tests.spark.conftest import AS_OF, BRING, SAMPLE, TABLES
 from tests.verify_analytics.conftest import rows_of
 from tests.verify_analytics.metrics.everywhere.conftest import REGISTRY
 from verify_analytics import load, model
-from verify_analytics.errors import DoubtfulWarning
+from verify_analytics.errors import DoubtfulWarning, SchemaError
 
 pytestmark = [
     pytest.mark.spark,
     # The simulator's application has a wrong clock now and then.
     pytest.mark.filterwarnings(f"ignore:.*a clock is wrong:{DoubtfulWarning.__module__}.DoubtfulWarning"),
 ]
+KEPT = ("US", "GB", "IN")
+
+
+def asked(filtered: bool) -> list[Any]:
+    """Give every metric with each of its options; by default the first alone, for Spark takes seconds for any."""
+    return [
+        pytest.param(name, options, marks=[pytest.mark.full] if number or filtered else [], id=f"{name}-{number}")
+        for name, metric in REGISTRY.items()
+        for number, options in enumerate(metric.options[-1:] if filtered else metric.options)
+    ]
+
+
+def same(found: pd.DataFrame, expected: pd.DataFrame, *, may_be_empty: bool) -> None:
+    assert len(expected) > 0 or may_be_empty
+    pd.testing.assert_frame_equal(found, expected, rtol=0, atol=1e-9)
 
 
 def test_two_workers_are_there(cluster: Any) -> None:
@@ -30,9 +47,77 @@ def test_the_frames_are_the_same(table: str, read: Callable[..., Any]) -> None:
     assert found == expected
 
 
-@pytest.mark.parametrize("metric", REGISTRY)
-def test_the_numbers_are_the_same(metric: str, read: Callable[..., Any]) -> None:
-    options = REGISTRY[metric].options[-1]
+@pytest.mark.parametrize(("metric", "options"), asked(filtered=False))
+def test_the_numbers_are_the_same(metric: str, options: Any, read: Callable[..., Any]) -> None:
     found, expected = (REGISTRY[metric].ask(read(engine), **options) for engine in ("spark", "duckdb"))
-    assert len(expected) > 0 or REGISTRY[metric].may_be_empty
-    pd.testing.assert_frame_equal(found, expected, rtol=0, atol=1e-9)
+    same(found, expected, may_be_empty=REGISTRY[metric].may_be_empty)
+
+
+@pytest.mark.parametrize(("metric", "options"), asked(filtered=True))
+def test_the_numbers_of_a_filtered_frame_are_the_same(metric: str, options: Any, read: Callable[..., Any]) -> None:
+    names = ("callbacks", "attempts", "sessions")
+    wanted = f"country IN {KEPT}"
+    made = []
+    for engine in ("spark", "duckdb"):
+        whole = read(engine)
+        cut = whole._replace(**{name: getattr(whole, name).filter(wanted) for name in names})
+        made.append(REGISTRY[metric].ask(cut, **options))
+    same(*made, may_be_empty=REGISTRY[metric].may_be_empty)
+
+
+def test_states_that_were_folded_apart_are_the_whole(read: Callable[..., Any]) -> None:
+    spark, duckdb = (read(engine).callbacks for engine in ("spark", "duckdb"))
+    parts = [model.fold(spark.filter(f"abs(hash(arrival_id)) % 2 = {side}")) for side in (0, 1)]
+    assert rows_of(model.merge(*parts), "key") == rows_of(model.fold(duckdb), "key")
+
+
+def test_silences_and_a_story_are_the_same(read: Callable[..., Any]) -> None:
+    found, expected = (rows_of(model.silences(read(engine).attempts), "from_us") for engine in ("spark", "duckdb"))
+    assert found == expected
+    one = rows_of(read("duckdb").sessions, "session_id")[7]["session_id"]
+    told = [rows_of(model.story(read(engine).callbacks, session_id=one)) for engine in ("spark", "duckdb")]
+    assert told[0] == told[1]
+    assert told[0]
+
+
+def test_of_nothing_nothing_is_said(read: Callable[..., Any]) -> None:
+    given = read("spark")
+    attempts = model.attempts(given.callbacks.limit(0), as_of=AS_OF)
+    assert rows_of(attempts) == []
+
+
+def test_an_archive_is_read_by_spark_itself(spark: Any, read: Callable[..., Any], tmp_path: Any) -> None:
+    archive = tmp_path / "archive" / "callbacks"
+    source = spark.read.parquet(str(SAMPLE / "callbacks.parquet"))
+    dated = source.selectExpr("*", "date_format(received_at, 'yyyy-MM-dd') AS day")
+    dated.write.partitionBy("day").parquet(str(archive))
+    # The day in a folder's name is no column of ours.
+    found = load.callbacks(spark.read.parquet(str(archive)))
+    assert found.columns == read("spark").callbacks.columns
+    assert rows_of(found, "arrival_id") == rows_of(load.callbacks(tmp_path / "archive"), "arrival_id")
+
+
+def test_a_session_in_another_zone_is_told_what_to_say(spark: Any) -> None:
+    elsewhere = spark.newSession()
+    elsewhere.conf.set("spark.sql.session.timeZone", "Europe/Berlin")
+    with pytest.raises(SchemaError, match=r"in the time zone 'Europe/Berlin'; before loading say spark\.conf\.set"):
+        load.callbacks(elsewhere.read.parquet(str(SAMPLE / "callbacks.parquet")))
+
+
+@pytest.mark.full
+def test_a_worker_that_is_killed_in_the_middle_changes_no_figure(
+    cluster: Any, spark: Any, read: Callable[..., Any]
+) -> None:
+    """The last test of this file: what was kept on that worker is worked out again."""
+    expected = rows_of(read("duckdb").attempts, "key")
+    tables: list[Any] = [
+        bring(spark.read.parquet(str(SAMPLE / f"{table}.parquet"))) for table, bring in zip(TABLES, BRING, strict=True)
+    ]
+    killer = threading.Timer(2.0, cluster.kill_a_worker)
+    killer.start()
+    try:
+        found = rows_of(model.attempts(tables[0], as_of=AS_OF, verifications=tables[1], pulse=tables[2]), "key")
+    finally:
+        killer.join()
+    assert found == expected
+    assert cluster.alive() == 1

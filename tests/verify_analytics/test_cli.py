@@ -1,5 +1,6 @@
 """The command verify-analytics: what goes wrong is told in one sentence, with status 2 and never a traceback."""
 
+import ast
 import shutil
 import subprocess
 import sys
@@ -168,6 +169,13 @@ def test_help_imports_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     modules = done.stdout.splitlines()[-1]
     assert not [name for name in ("pandas", "numpy", "duckdb", "matplotlib", "pyarrow") if f"'{name}'" in modules]
+
+
+def test_the_package_itself_imports_nothing_heavy() -> None:
+    code = "import sys, verify_analytics; print(sorted(sys.modules))"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    heavy = {"pandas", "numpy", "duckdb", "matplotlib", "narwhals", "pyarrow", "sqlalchemy", "pyspark", "click"}
+    assert heavy & set(ast.literal_eval(said)) == set()
 
 
 @pytest.mark.usefixtures("undrawn")
