@@ -1,6 +1,7 @@
 """A report of an archive and the store that feeds it is the report of the whole, to the byte."""
 
 import hashlib
+import importlib
 import json
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 
+from tests.verify_analytics.conftest import Undrawn
 from verify_analytics import notebook, report
+from verify_analytics.cli import main
 from verify_analytics.report import study as report_study
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -69,6 +73,14 @@ def test_a_report_names_both_places_and_no_folder(archive: list[str]) -> None:
     from verify_analytics.report.manifest import command
 
     assert command(studied(archive), archive).startswith("verify-analytics report archive callbacks.parquet --as-of")
+
+
+def test_the_command_takes_both(archive: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.import_module("verify_analytics.report.build"), "Studio", Undrawn)
+    words = ["report", *archive, "--as-of", AS_OF, "--out", str(tmp_path / "report")]
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 0, done.output
+    assert "archive callbacks.parquet --as-of" in (tmp_path / "report" / "index.html").read_text()
 
 
 def test_what_is_no_name_is_refused(tmp_path: Path) -> None:
