@@ -263,6 +263,26 @@ def prune(
 
 
 @main.command()
+@env_file
+@click.option("--verify", is_flag=True, help="Only read every part back and compare it with the manifest.")
+@click.option("--dry-run", is_flag=True, help="Only say what would go into the archive.")
+def archive(env_file: Path | None, *, verify: bool, dry_run: bool) -> None:
+    """Bring closed days into the archive as Parquet, read them back, and delete them from the store."""
+    from collector import archive
+    from collector.routes import now
+    from collector.settings import Settings
+
+    settings = Settings.read(env_file=env_file, require="place")
+    settings.need("COLLECTOR_ARCHIVE")
+    if verify:
+        _table(archive.verified(settings.archive or Path(), _told))
+        return
+    _table(archive.sealed(settings.database_url, settings.archive or Path(), now(), is_meant=not dry_run, told=_told))
+    if dry_run:
+        click.echo("nothing was moved: run it again without --dry-run")
+
+
+@main.command()
 @click.argument("destination", metavar="DEST", type=click.Path(path_type=Path))
 @env_file
 @click.option("--keep", type=click.IntRange(1), help="How many copies stay in the folder DEST.")
