@@ -145,7 +145,8 @@ def status(env_file: Path | None) -> None:
     from collector.routes import now
     from collector.settings import Settings
 
-    for line in status.lines(Settings.read(env_file=env_file, require="place").database_url, now()):
+    settings = Settings.read(env_file=env_file, require="place")
+    for line in status.lines(settings.database_url, now(), settings.archive):
         click.echo(line)
 
 
@@ -242,10 +243,13 @@ def prune(
     """Let old rows go; nonces and peppers stay."""
     from collector import pruning, turns
     from collector.routes import now
+    from collector.settings import Settings
 
-    url, moment = _place(env_file), now()
+    settings = Settings.read(env_file=env_file, require="place")
+    url, moment = settings.database_url, now()
     removed = pruning.prune(
         url,
+        archive=settings.archive,
         before=moment - pruning.age(older_than) if older_than else None,
         quarantine_before=moment - pruning.age(quarantine_older_than),
         is_meant=not dry_run,

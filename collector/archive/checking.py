@@ -17,6 +17,14 @@ def kind_of(name: str) -> Kind:
     return next(kind for kind in KINDS if name.startswith(f"{kind.name}/"))
 
 
+def day(name: str) -> int:
+    """Give the day of a part by its path, in microseconds since 1970."""
+    found = day_of_part(name)
+    if found is None:
+        raise CollectorError(f"{name} is no part of an archive")
+    return found
+
+
 def entry_of(facts: Facts) -> Entry:
     """Say of a part what the manifest says."""
     return {"rows": facts.rows, "digest": facts.digest, "schema": facts.schema}
@@ -30,9 +38,7 @@ def facts_of(archive: Archive, name: str) -> Facts:
     CollectorError
         As `parts.read_back` has them.
     """
-    day = day_of_part(name)
-    assert day is not None, "a part lies in the folder of a day"  # noqa: S101
-    return read_back(kind_of(name), archive.path(name), day)
+    return read_back(kind_of(name), archive.path(name), day(name))
 
 
 def trust(archive: Archive, name: str) -> Facts:
@@ -78,9 +84,8 @@ def adopt(archive: Archive, told: Told) -> list[str]:
 
 def _with_same_rows(archive: Archive, name: str) -> str | None:
     """Find a part of the same day that shares a row with this one."""
-    kind, day = kind_of(name), day_of_part(name)
-    assert day is not None, "a part lies in the folder of a day"  # noqa: S101
-    for other in archive.of_day(kind.name, day):
+    kind = kind_of(name)
+    for other in archive.of_day(kind.name, day(name)):
         for table in groups(kind, archive.path(name), sorted({*kind.identity, kind.moment})):
             if held(kind, table, [archive.path(other)]):
                 return other

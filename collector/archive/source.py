@@ -116,26 +116,23 @@ class Source:
         # Eight bytes for a number, where a list would take forty.
         return [] if self._kind is PULSE else array("q")
 
-    def fetch(self, keys: Sequence[Key]) -> tuple[list[Key], list[Sequence[Any]]]:
-        """Read rows by their keys: what the store is to be asked to delete later, and the values in order.
+    def fetch(self, keys: Sequence[Key]) -> Iterator[tuple[Sequence[Key], Sequence[Sequence[Any]]]]:
+        """Read rows by their keys, page by page: by what the store deletes them later, and the values in order.
 
         Rows that are gone meanwhile are left out. Callbacks and reports never change, so pages may be read apart.
         """
-        taken: list[Key] = []
-        rows: list[Sequence[Any]] = []
         columns = [self._kind.table.c[column.name] for column in self._kind.columns]
         if self._kind is PULSE:
             wanted = tuple_(*(self._kind.table.c[name] for name in self._kind.key))
             for some in parts(sorted(keys), ROWS):
                 with self._engine.connect() as connection:
-                    rows += [tuple(row) for row in connection.execute(select(*columns).where(wanted.in_(some)))]
-            return list(rows), rows
+                    rows = [tuple(row) for row in connection.execute(select(*columns).where(wanted.in_(some)))]
+                yield rows, rows
+            return
         for some in parts(sorted(keys), ASKED):
             with self._engine.connect() as connection:
                 page = connection.execute(select(self._key, *columns).where(self._key.in_(some))).all()
-            taken += [row[0] for row in page]
-            rows += [row[1:] for row in page]
-        return taken, rows
+            yield [row[0] for row in page], [row[1:] for row in page]
 
 
 def remove(turns: Turns, kind: Kind, taken: Sequence[Key], told: Callable[[int], None]) -> int:
