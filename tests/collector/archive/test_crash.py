@@ -3,14 +3,17 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from collector.archive import sealing
+from collector.archive.source import Source
 from collector.settings import Settings
 from tests.collector.archive.tools import (
     AFTER,
+    Copied,
     CrashError,
     both,
     crash,
@@ -31,14 +34,9 @@ ALL = [pytest.param("sqlite"), pytest.param("postgresql", marks=[pytest.mark.pos
 
 
 @pytest.fixture
-def settings(database_url: str) -> Settings:
+def settings(database_url: str, root: Path, copied: Copied) -> Settings:
     """Settings of a store with rows of three days."""
-    return three_days(settings_for(database_url))
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "archive"
+    return copied(three_days, database_url, root)
 
 
 def test_the_steps_come_in_the_order_in_which_nothing_can_be_lost(settings: Settings, root: Path) -> None:
@@ -68,11 +66,8 @@ def test_after_a_crash_at_every_step_of_every_next_run_it_ends_with_every_row_on
 ) -> None:
     before = in_store(settings)
     for number in [*range(1, 12), 1, 1, 2, 2, 3, 3]:
-        with crash(monkeypatch, number) as (step, _):
-            try:
-                sealed(settings, root, step=step)
-            except CrashError:
-                pass
+        with crash(monkeypatch, number) as (step, _), suppress(CrashError):
+            sealed(settings, root, step=step)
         assert both(settings, root) == before
     sealed(settings, root)
     leave_closed(settings, root, before)
@@ -98,6 +93,7 @@ def test_a_crash_between_two_turns_of_deleting_leaves_the_rest_to_the_next_run(
 
 KILLED = """
 import os, sys
+from contextlib import suppress
 from pathlib import Path
 from collector.archive import sealing
 url, root, now, last = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
@@ -149,7 +145,7 @@ def test_deleting_before_a_part_is_shown_is_what_these_tests_would_catch(
     before = in_store(settings)
     real: Callable[..., None] = sealing._Run._part
 
-    def early(self: sealing._Run, chosen: sealing._Chosen, day: int, source: sealing.Source, keys: list[int]) -> None:
+    def early(self: sealing._Run, chosen: sealing._Chosen, day: int, source: Source, keys: list[int]) -> None:
         self._delete(chosen.kind, keys)
         real(self, chosen, day, source, keys)
 

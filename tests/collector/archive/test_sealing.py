@@ -10,12 +10,14 @@ from collector import store
 from collector.archive import sealing
 from collector.archive.kinds import KINDS
 from collector.archive.parts import schema_of
+from collector.archive.source import Source
 from collector.errors import CollectorError
 from collector.settings import Settings
 from tests.collector.archive.tools import (
     AFTER,
     DAY,
     NOON,
+    Copied,
     in_archive,
     in_store,
     leave_closed,
@@ -30,14 +32,9 @@ from tests.collector.records import BOTH, change, column, fill, line, moment, se
 
 
 @pytest.fixture
-def settings(database_url: str) -> Settings:
+def settings(database_url: str, root: Path, copied: Copied) -> Settings:
     """Settings of a store with rows of three days."""
-    return three_days(settings_for(database_url))
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "archive"
+    return copied(three_days, database_url, root)
 
 
 @pytest.mark.parametrize("database_url", BOTH, indirect=True)
@@ -74,9 +71,7 @@ def test_a_part_says_its_types_in_the_order_of_the_window_and_is_sorted_with_bou
         group = part.metadata.row_group(0)
         columns = [group.column(number) for number in range(group.num_columns)]
         moments = part.read(["received_at"])["received_at"].cast(pa.int64()).to_pylist()
-    assert [field.name for field in schema] == [
-        name for name in store.callbacks.columns.keys() if name != "callback_id"
-    ]
+    assert [field.name for field in schema] == [column.name for column in store.callbacks.columns][1:]
     assert {str(field.type) for field in schema} == {"string", "int64", "timestamp[us, tz=UTC]"}
     assert [field.nullable for field in schema] == [
         c.nullable for c in store.callbacks.columns if c.name != "callback_id"
@@ -219,15 +214,15 @@ def test_rows_of_one_moment_are_in_the_order_of_their_arrivals(database_url: str
 
 
 def test_rows_that_somebody_removes_meanwhile_are_in_no_part(settings: Settings, root: Path) -> None:
-    real = sealing.Source.chunks
+    real = Source.chunks
 
-    def late(self: sealing.Source, *arguments: object) -> object:
+    def late(self: Source, *arguments: object) -> object:
         for keys in real(self, *arguments):  # type: ignore[arg-type]
             change(settings.database_url, store.callbacks.delete().where(store.callbacks.c.session_id == "b-0"))
             yield keys
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(sealing.Source, "chunks", late)
+        patched.setattr(Source, "chunks", late)
         assert sealed(settings, root).rows["callbacks"] == 5
     assert "b-0" not in {row[3] for row in in_archive(root)["callbacks"]}
 

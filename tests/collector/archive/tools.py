@@ -1,12 +1,11 @@
 """Stores with several days in them, what an archive holds read by others than ourselves, and ends at any step."""
 
-import itertools
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,7 +15,7 @@ from collector import store
 from collector.archive import sealing
 from collector.settings import Settings
 from tests.collector.conftest import NUMBER
-from tests.collector.records import OTHER_NUMBER, change, contents, fill, line, moment, report
+from tests.collector.records import OTHER_NUMBER, contents, fill, line, moment, report, settings_for
 
 TABLES = {"callbacks": "callback_id", "verifications": "verification_id", "pulse": ""}
 DAY = 86_400
@@ -28,8 +27,15 @@ AFTER = moment(2 * DAY)
 Rows = dict[str, Counter[tuple[Any, ...]]]
 
 
-def three_days(settings: Settings) -> Settings:
-    """Put a few callbacks, reports and minutes of three days into a store, in another order than that of their moments."""
+class Copied(Protocol):
+    """Makes a store and an archive, or copies those that were made before by the same function."""
+
+    def __call__(self, make: Callable[[str, Path], Settings], database_url: str, root: Path) -> Settings: ...
+
+
+def three_days(database_url: str, _: Path) -> Settings:
+    """Put a few callbacks, reports and minutes of three days into a store, not in the order of their moments."""
+    settings = settings_for(database_url)
     for day in (1, 0, 2):
         seconds = day * DAY
         fill(
@@ -85,7 +91,7 @@ def both(settings: Settings, root: Path) -> Rows:
 
 
 def leave_closed(settings: Settings, root: Path, before: Rows) -> None:
-    """Look at a finished run: what was there is there once, closed days in the archive and the open one in the store."""
+    """Look at a finished run: every row is there once, closed days in the archive and the open one in the store."""
     stored, archived = in_store(settings), in_archive(root)
     assert {name: stored[name] + archived[name] for name in TABLES} == before
     open_day = moment(2 * DAY - DAY / 2)
@@ -95,7 +101,7 @@ def leave_closed(settings: Settings, root: Path, before: Rows) -> None:
     said = manifest(root)
     assert set(said) == {"archive_version", "parts"}
     assert sorted(said["parts"]) == named(root)
-    assert [path for path in root.rglob(".*")] == []
+    assert list(root.rglob(".*")) == []
 
 
 class CrashError(BaseException):
@@ -123,26 +129,6 @@ def crash(monkeypatch: pytest.MonkeyPatch, number: int) -> Iterator[tuple[Callab
     with monkeypatch.context() as patched:
         patched.setattr(Path, "unlink", no_more)
         yield step, seen
-
-
-def every_crash(
-    monkeypatch: pytest.MonkeyPatch, attempt: Callable[[Callable[[str], None]], Any], after: Callable[[str], None]
-) -> list[str]:
-    """End an attempt at its first step, look, let the next attempt end at its second step, and so on until one is through.
-
-    Only for attempts that begin anew each time; `after` sets the scene again.
-    """
-    names = []
-    for number in itertools.count(1):
-        with crash(monkeypatch, number) as (step, seen):
-            try:
-                attempt(step)
-            except CrashError:
-                names.append(seen[-1])
-            else:
-                return names
-        after(names[-1])
-    raise AssertionError
 
 
 def other_rows(settings: Settings, rows: list[dict[str, Any]]) -> None:
@@ -175,6 +161,3 @@ def plain_row(number: int, seconds: float, **changed: Any) -> dict[str, Any]:
         "digest": f"1:{number:064x}",
         "extra": None,
     } | changed
-
-
-__all__ = ["change"]
