@@ -12,14 +12,14 @@ from tests.collector.archive.tools import Copied
 
 
 @pytest.fixture(scope="session")
-def made() -> dict[Callable[[str, Path], Settings], tuple[Settings, Path]]:
+def stores_made() -> dict[Callable[[str, Path], Settings], tuple[Settings, Path]]:
     """Give what was made so far, by the function that makes it."""
     return {}
 
 
 @pytest.fixture
 def copied(
-    made: dict[Callable[[str, Path], Settings], tuple[Settings, Path]],
+    stores_made: dict[Callable[[str, Path], Settings], tuple[Settings, Path]],
     tmp_path: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Copied:
@@ -28,10 +28,10 @@ def copied(
     def copy(make: Callable[[str, Path], Settings], database_url: str, root: Path) -> Settings:
         if not database_url.startswith("sqlite"):
             return make(database_url, root)
-        if make not in made:
+        if make not in stores_made:
             folder = tmp_path_factory.mktemp("made")
-            made[make] = make(f"sqlite:///{folder / 'store.db'}", folder / "archive"), folder
-        settings, folder = made[make]
+            stores_made[make] = make(f"sqlite:///{folder / 'store.db'}", folder / "archive"), folder
+        settings, folder = stores_made[make]
         shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
         archive = root if settings.archive is not None else None
         return dataclasses.replace(settings, database_url=database_url, archive=archive)
