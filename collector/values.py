@@ -148,11 +148,9 @@ def database_url(name: str, text: str | None, default: str) -> str:
 
 def folder(name: str, text: str | None) -> Path | None:
     """Read the path of a folder; None when nothing was given."""
-    if text is None:
-        return None
-    if not text or "\0" in text:
-        raise CollectorError(f"{name} is set but names no folder; give it a path or take it out")
-    return Path(text)
+    if text and ("\0" in text or "\n" in text):
+        raise CollectorError(f"{name} is no path of a folder; give it one line, such as /var/lib/collector/archive")
+    return Path(text) if text else None
 
 
 def _entries(name: str, text: str | None, most: int | None, *, distinct: bool = True) -> tuple[str, ...]:
