@@ -1,8 +1,8 @@
 """What an archive costs: closed days from a SQLite store to Parquet, read back and deleted, against a plain copy.
 
-The same rows, each time in a process of its own: read by the driver and thrown away; copied to Parquet and no more; and
-brought over by `collector archive`, whose time is told by what it was spent on. Its memory is read from the kernel, for a
-day of this size and for one of a quarter of it.
+The same rows, each time in a process of its own: read by the driver and thrown away; copied to Parquet and no more;
+and brought over by `collector archive`, whose time is told by what it was spent on. Its memory is read from the kernel,
+for a day of this size and for one of a quarter of it.
 """
 
 import argparse
@@ -156,14 +156,11 @@ def measured(folder: Path, count: int, rounds: int) -> None:
     spent = told["spent"]
     deleting = sum(took for name, took in spent.items() if name.startswith("delet"))
     over = sum(spent.values()) - deleting
+    print(f"until every part is shown {over:.1f} s, {over / middle['copy']:.1f}× a copy: {count / over:,.0f} rows/s")
+    print(f"  of these, reading back {spent['read back']:.1f} s")
+    print(f"deleting beside a server {deleting:.1f} s: {count / deleting:,.0f} rows/s")
     print(
-        f"of it {over:.1f} s until every part is shown ({count / over:,.0f} rows/s, {over / middle['copy']:.1f}× a copy; "
-    )
-    print(
-        f"of these {spent['read back']:.1f} s reading back), {deleting:.1f} s deleting ({count / deleting:,.0f} rows/s)"
-    )
-    print(
-        f"{told['parts']} parts, {octets / count:.0f} bytes a callback; the store has {source.stat().st_size / count:.0f}"
+        f"{told['parts']} parts, {octets / count:.0f} bytes a callback; in SQLite {source.stat().st_size / count:.0f}"
     )
 
 

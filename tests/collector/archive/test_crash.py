@@ -1,5 +1,6 @@
 """A run may end at any step: whoever reads the store and then the archive misses nothing, and the next run finishes."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from collector.archive.source import Source
 from collector.settings import Settings
 from tests.collector.archive.tools import (
     AFTER,
+    NOON,
     Copied,
     CrashError,
     both,
@@ -43,6 +45,38 @@ def test_the_steps_come_in_the_order_in_which_nothing_can_be_lost(settings: Sett
     seen: list[str] = []
     sealed(settings, root, step=seen.append)
     assert seen == STEPS * 6
+
+
+def test_each_name_is_given_to_what_is_on_the_disk_and_is_on_the_disk_before_the_next_step(
+    database_url: str, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_for(database_url)
+    other_rows(settings, [plain_row(1, 0)])
+    seen: list[str] = []
+    fsync, rename = os.fsync, Path.rename
+
+    def flushed(descriptor: int) -> None:
+        fsync(descriptor)
+        path = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+        if path.is_relative_to(root):
+            seen.append(f"flush {path.name}")
+
+    def renamed(self: Path, target: Path) -> Path:
+        seen.append(f"name {target.name}")
+        return rename(self, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", flushed)
+        patched.setattr(Path, "rename", renamed)
+        sealed(settings, root, step=seen.append)
+    assert seen == [
+        # The new folders, each in the one above it.
+        *("flush archive", "flush callbacks"),
+        *("flush .part-0001.parquet.partial", "written", "read back"),
+        *("name part-0001.parquet", f"flush {NOON[0]}", "shown"),
+        *("flush .manifest.json.partial", "name manifest.json", "flush archive", "listed"),
+        *("deleting", "deleted"),
+    ]
 
 
 @pytest.mark.parametrize("database_url", ALL, indirect=True)
