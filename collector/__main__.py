@@ -145,7 +145,8 @@ def status(env_file: Path | None) -> None:
     from collector.routes import now
     from collector.settings import Settings
 
-    for line in status.lines(Settings.read(env_file=env_file, require="place").database_url, now()):
+    settings = Settings.read(env_file=env_file, require="place")
+    for line in status.lines(settings.database_url, now(), settings.archive):
         click.echo(line)
 
 
@@ -242,10 +243,13 @@ def prune(
     """Let old rows go; nonces and peppers stay."""
     from collector import pruning, turns
     from collector.routes import now
+    from collector.settings import Settings
 
-    url, moment = _place(env_file), now()
+    settings = Settings.read(env_file=env_file, require="place")
+    url, moment = settings.database_url, now()
     removed = pruning.prune(
         url,
+        archive=settings.archive,
         before=moment - pruning.age(older_than) if older_than else None,
         quarantine_before=moment - pruning.age(quarantine_older_than),
         is_meant=not dry_run,
@@ -260,6 +264,26 @@ def prune(
         with sole_server(url):
             turns.vacuum(url)
         click.echo("the store's files are as small as they can be")
+
+
+@main.command()
+@env_file
+@click.option("--verify", is_flag=True, help="Only read every part back and compare it with the manifest.")
+@click.option("--dry-run", is_flag=True, help="Only say what would go into the archive.")
+def archive(env_file: Path | None, *, verify: bool, dry_run: bool) -> None:
+    """Bring closed days into the archive as Parquet, read them back, and delete them from the store."""
+    from collector import archive
+    from collector.routes import now
+    from collector.settings import Settings
+
+    settings = Settings.read(env_file=env_file, require="place")
+    settings.need("COLLECTOR_ARCHIVE")
+    if verify:
+        _table(archive.verified(settings.archive or Path(), _told))
+        return
+    _table(archive.sealed(settings.database_url, settings.archive or Path(), now(), is_meant=not dry_run, told=_told))
+    if dry_run:
+        click.echo("nothing was moved: run it again without --dry-run")
 
 
 @main.command()

@@ -13,12 +13,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from collector import envfile
+from collector.archive import facts
 from collector.engines import LEAST_SPACE, reader_engine, sqlite_file, sqlite_module
 from collector.errors import CollectorError
 from collector.pulse import MINUTE
@@ -87,6 +88,7 @@ def examine(env_file: Path | None, now: int, request: Request | None) -> Iterato
         return
     yield from _secrets(env_file, now)
     yield from _store(settings.database_url, now)
+    yield from _archive(settings, now)
     if settings.port:
         near = nearby(settings.host, settings.port)
         yield Finding(near.state, "port", near.said)
@@ -235,7 +237,7 @@ def _served(path: Path) -> Finding:
 
 def _clock(url: str, now: int, dates: list[str]) -> Finding:
     """Compare this machine's clock with the store's newest row and with those that answered."""
-    newest = _newest(url)
+    newest = _edge(url, callbacks.c.callback_id.desc())
     ahead = (newest - now) // 1_000_000 if newest is not None else 0
     if ahead > CLOCK_OFF:
         return Finding("failed", "clock", f"it is {ahead} s behind the newest row of the store; set it")
@@ -254,10 +256,19 @@ def _clock(url: str, now: int, dates: list[str]) -> Finding:
     )
 
 
-def _newest(url: str) -> int | None:
+def _archive(settings: Settings, now: int) -> Iterator[Finding]:
+    """Look at the folder for closed days, if there is one."""
+    if settings.archive is not None:
+        oldest = _edge(settings.database_url, callbacks.c.callback_id.asc())
+        for state, said in facts.findings(settings.archive, oldest, now):
+            yield Finding(state, "archive", said)
+
+
+def _edge(url: str, order: ColumnElement[Any]) -> int | None:
+    """Give the moment of the store's first row or of its last; None if there is none, or none can be read."""
     try:
         with _opened(url) as engine, engine.connect() as connection:
-            last = select(callbacks.c.received_at).order_by(callbacks.c.callback_id.desc()).limit(1)
+            last = select(callbacks.c.received_at).order_by(order).limit(1)
             found: int | None = connection.scalar(last)
             return found
     except (CollectorError, SQLAlchemyError):

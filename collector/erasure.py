@@ -4,7 +4,8 @@ What leads there goes last, so that an erasure which was interrupted finds the r
 they hold hashes that lead to nobody, and without them a captured signature could bring another content in.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import phonenumbers
 from sqlalchemy import Engine, Row, func, select
 
 from collector import recipient
+from collector.archive.forgetting import Forgetting, forgetting
 from collector.cleartext import fields_of, is_sealed, rows_of_digits_in, texts_of
 from collector.door import checks_of
 from collector.errors import CollectorError
@@ -45,6 +47,8 @@ class Found:
         How many reports of success there are for those sessions.
     sealed
         Rows of quarantine that are compressed in a way nobody can look into here; they stay.
+    archived
+        What the archive holds of them, where there is one.
     """
 
     own: list[int] = field(default_factory=list)
@@ -53,12 +57,15 @@ class Found:
     sessions: set[str] = field(default_factory=set)
     verifications: int = 0
     sealed: list[int] = field(default_factory=list)
+    archived: Forgetting | None = None
 
     def table(self) -> Iterator[tuple[str, str]]:
         """Give the counts in words."""
         yield "callbacks", f"{len(self.own) + len(self.loose):,}"
         yield "verifications", f"{self.verifications:,}"
         yield "quarantine", f"{len(self.quarantine):,}{_named(self.quarantine)}"
+        if self.archived is not None:
+            yield "in the archive", self.archived.said()
         if self.sealed:
             yield "not looked into", f"{len(self.sealed):,} compressed in quarantine{_named(self.sealed)}"
 
@@ -137,10 +144,13 @@ def erase(
             )
     person = Person(numbers, keys, settings.peppers)
     url = settings.database_url
-    with opened(url) as (reader, turns):
+    # An archive first: what comes into it between the search and the removal would stay.
+    with ExitStack() as stack:
+        archive = stack.enter_context(forgetting(settings.archive, person.keys, told)) if settings.archive else None
+        reader, turns = stack.enter_context(opened(url))
         with reader.connect() as connection:
             need_peppers(connection, checks_of(settings))
-        found = find(reader, person, told)
+        found = find(reader, person, told, archive)
         if not is_meant:
             return found, ""
         _remove(turns, found, told)
@@ -152,12 +162,14 @@ def erase(
             "PostgreSQL has vacuumed the tables; its files may hold what was deleted until the space is used again, "
             "its log and its backups until they expire"
         )
-    return found, _left(path, person.needles, is_folded=is_folded)
+    return found, _left(path, person.needles, is_folded=is_folded, has_archive=archive is not None)
 
 
-def find(engine: Engine, person: Person, told: Callable[[str], None] = lambda _: None) -> Found:
+def find(
+    engine: Engine, person: Person, told: Callable[[str], None] = lambda _: None, archive: Forgetting | None = None
+) -> Found:
     """Find everything about a person."""
-    found = Found()
+    found = Found(archived=archive)
     sessions = set()
     columns = [callbacks.c.callback_id, callbacks.c.session_id]
     for some in parts(sorted(person.keys), KEYS):
@@ -177,8 +189,13 @@ def find(engine: Engine, person: Person, told: Callable[[str], None] = lambda _:
                 if is_sealed(row):
                     found.sealed.append(row.quarantine_id)
     told("quarantine is looked through")
-    others = _others(engine, person, sessions, found)
+    if archive is not None:
+        sessions |= archive.sessions()
+    others = _others(engine, person, sessions, found, archive.others(sessions) if archive is not None else set())
     found.sessions = sessions - others
+    if archive is not None:
+        archive.settle(found.sessions)
+        told("the archive is looked through")
     taken = sorted({number for number, session in of_session if session in found.sessions})
     found.quarantine = sorted({*found.quarantine, *taken})
     found.sealed = [number for number in found.sealed if number not in taken]
@@ -189,9 +206,11 @@ def find(engine: Engine, person: Person, told: Callable[[str], None] = lambda _:
     return found
 
 
-def _others(engine: Engine, person: Person, sessions: Iterable[str], found: Found) -> set[str]:
+def _others(
+    engine: Engine, person: Person, sessions: Iterable[str], found: Found, in_archive: Collection[str]
+) -> set[str]:
     """Find the sessions that are somebody else's too, and the callbacks that name nobody in those that are not."""
-    others: set[str] = set()
+    others = set(in_archive)
     unnamed: list[tuple[int, str]] = []
     columns = [callbacks.c.callback_id, callbacks.c.session_id, callbacks.c.recipient_key]
     for some in parts(sorted(sessions)):
@@ -206,25 +225,30 @@ def _remove(turns: Turns, found: Found, told: Callable[[str], None]) -> None:
     """Remove what was found; what leads to the rest goes last."""
     for some in parts(sorted(found.sessions)):
         turns.change(verifications.delete().where(verifications.c.session_id.in_(some)))
+    if found.archived is not None:
+        found.archived.take_out_what_follows()
     turns.remove(callbacks, found.loose)
     turns.remove(quarantine, found.quarantine, lambda count: told(f"{count:,} rows of quarantine are gone"))
+    if found.archived is not None:
+        found.archived.take_out_own()
     turns.remove(callbacks, found.own, lambda count: told(f"{count:,} callbacks are gone"))
 
 
-def _left(path: Path, needles: Sequence[bytes], *, is_folded: bool) -> str:
+def _left(path: Path, needles: Sequence[bytes], *, is_folded: bool, has_archive: bool) -> str:
     """Look into the store's files, now that nothing in them should say who it was."""
     traced = [file.name for file in (Path(f"{path}{end}") for end in TRACED) if holds(file, needles)]
+    copies = "backups made before" if has_archive else "backups made before, and an archive that is not named here,"
     if not traced:
-        return "the store's files hold no trace of it; backups and archives made before still do"
+        return f"the store's files {'and the archive ' if has_archive else ''}hold no trace of it; {copies} still do"
     if not is_folded:
         return (
             f"{', '.join(traced)} still holds traces, because somebody was reading the store: run it again; "
-            "backups and archives made before hold it too"
+            f"{copies} hold it too"
         )
     return (
         f"{', '.join(traced)} still holds the digits: in space that is free (end the server and run "
         "`collector prune --vacuum`), or within a session's or an attempt's id, which is not changed; "
-        "backups and archives made before hold them too"
+        f"{copies} hold them too"
     )
 
 

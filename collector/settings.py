@@ -30,6 +30,7 @@ NAMES = {
     "COLLECTOR_PUBLIC_URL": "public_urls",
     "COLLECTOR_PATH": "paths",
     "COLLECTOR_DATABASE_URL": "database_url",
+    "COLLECTOR_ARCHIVE": "archive",
     "COLLECTOR_HOST": "host",
     "COLLECTOR_PORT": "port",
     "COLLECTOR_METRICS_PORT": "metrics_port",
@@ -46,12 +47,13 @@ _REQUIRED = {
 }
 # Who works on what is stored needs no token, and often may not read the file that holds it.
 _ASKED_FOR = {
-    "place": {"COLLECTOR_DATABASE_URL"},
-    "keys": {"COLLECTOR_DATABASE_URL", "COLLECTOR_PEPPER"},
+    "place": {"COLLECTOR_DATABASE_URL", "COLLECTOR_ARCHIVE"},
+    "keys": {"COLLECTOR_DATABASE_URL", "COLLECTOR_ARCHIVE", "COLLECTOR_PEPPER"},
 }
 _WHAT = {
     "PLIVO_AUTH_TOKEN": "the Auth Token of your Plivo account, without which no callback can be told from a forged one",
     "COLLECTOR_PUBLIC_URL": "the URL Plivo was given, because every signature covers it",
+    "COLLECTOR_ARCHIVE": "a folder for closed days, which `erase`, `prune` and `status` then look into as well",
     "COLLECTOR_PEPPER": "a secret of your own, under which phone numbers become keys; `collector init` makes one",
 }
 
@@ -68,6 +70,8 @@ class Settings:
         The URLs Plivo was given, and for each, in the same order, the path its requests arrive under.
     database_url, host, port, metrics_port
         Where rows go and where to listen; no metrics port means no metrics over HTTP, port 0 any free port.
+    archive
+        The folder for closed days as Parquet; None means that every day stays in the store.
     peppers
         Secrets that make keys of numbers, oldest first: the last one keys recipients.
     v3
@@ -84,6 +88,7 @@ class Settings:
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
     metrics_port: int | None = None
+    archive: Path | None = None
     peppers: tuple[bytes, ...] = ()
     v3: V3 = "ignore"
     verification_secrets: tuple[bytes, ...] = ()
@@ -102,7 +107,7 @@ class Settings:
             Lines ``NAME=value`` or ``NAME_FILE=path``, where a relative path starts at the file's own folder.
         require
             What they are for: ``serve`` and ``replay`` need a token, a URL and a pepper, ``store`` needs none of them.
-            ``place`` reads where the store is and nothing else, ``keys`` the peppers too.
+            ``place`` reads where the store and its archive are and nothing else, ``keys`` the peppers too.
 
         Raises
         ------
@@ -120,6 +125,7 @@ class Settings:
             public_urls=public_urls,
             paths=values.paths(*given("COLLECTOR_PATH"), public_urls),
             database_url=values.database_url(*given("COLLECTOR_DATABASE_URL"), DEFAULT_DATABASE_URL),
+            archive=values.folder(*given("COLLECTOR_ARCHIVE")),
             host=values.host(*given("COLLECTOR_HOST"), DEFAULT_HOST),
             port=DEFAULT_PORT if port is None else port,
             metrics_port=values.port(*given("COLLECTOR_METRICS_PORT")),

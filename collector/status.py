@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Table, func, select, text
 
 from collector import __version__
+from collector.archive import facts
 from collector.engines import sqlite_module
 from collector.moments import written
 from collector.pulse import MINUTE, kept
@@ -32,7 +33,7 @@ ENDS = 1_000
 """Rows at either end of a table that are looked at for its oldest and its latest; rows come in nearly in order."""
 
 
-def lines(url: str, now: int) -> list[str]:
+def lines(url: str, now: int, archive: Path | None = None) -> list[str]:
     """Describe the store at this URL, one fact a line.
 
     Parameters
@@ -41,6 +42,8 @@ def lines(url: str, now: int) -> list[str]:
         Of the database.
     now
         Microseconds since 1970, UTC.
+    archive
+        The folder of its archive, if it has one.
 
     Raises
     ------
@@ -48,7 +51,8 @@ def lines(url: str, now: int) -> list[str]:
         If there is no store, or it is not of this release.
     """
     with reading(url) as engine, engine.connect() as connection:
-        return [f"{name:<14} {value}" for name, value in _facts(connection, url, now)]
+        said = [f"{name:<14} {value}" for name, value in _facts(connection, url, now)]
+    return [*said, *([f"{'archive':<14} {facts.line(archive)}"] if archive else [])]
 
 
 def _facts(connection: Connection, url: str, now: int) -> Iterator[tuple[str, str]]:

@@ -7,6 +7,7 @@ by its number; it never repeats a token, a pepper, or the path of a URL, which m
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Literal
 from urllib.parse import SplitResult, urlsplit
 
@@ -143,6 +144,13 @@ def database_url(name: str, text: str | None, default: str) -> str:
     raise CollectorError(
         f"{name} is no place to keep callbacks; give sqlite:/// and a file, as in {default}, or postgresql://"
     )
+
+
+def folder(name: str, text: str | None) -> Path | None:
+    """Read the path of a folder; None when nothing was given."""
+    if text and ("\0" in text or "\n" in text):
+        raise CollectorError(f"{name} is no path of a folder; give it one line, such as /var/lib/collector/archive")
+    return Path(text) if text else None
 
 
 def _entries(name: str, text: str | None, most: int | None, *, distinct: bool = True) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ RUNS = {
     "postgres": (*TINY, "--connections", "4"),
     "stages": TINY,
     "coverage": ("--histories", "4", "--truth", "2000", "--worlds", "quiet", "small", "--processes", "1"),
+    "archive": ("--callbacks", "400"),
     "incidence": ("--sessions", "500", "--few", "60", "--rounds", "1"),
     "report": ("--callbacks", "400", "--no-drawing"),
     "speed": ("--sessions", "500", "--rounds", "1"),
@@ -34,6 +35,7 @@ SAID = {
     "slow_disk": ["a commit per request", "collector", r"collector: [\d.]+ times the throughput"],
     "size": [r"SQLite: first answer [\d.]+ s after the start", r"\n +40 +[\d.]+ +[\d.]+ +[\d,]+\n"],
     "postgres": ["1 collector ", "2 collectors ", r"160 callbacks sent, 160 rows stored"],
+    "archive": [r"\n400 callbacks of one day", r"collector archive, read back and deleted +[\d,]+ +[\d.]+×", "1 parts"],
     "coverage": [
         r"quiet: Every callback",
         r"\nconfirmed +0\.\d{4} +0\.\d{4} .* [\d.]+ %",

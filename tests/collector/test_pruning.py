@@ -71,18 +71,6 @@ def test_what_was_replayed_from_quarantine_goes_whatever_its_age(settings: Setti
     assert column(settings.database_url, store.quarantine.c.received_at) == [moment(0), moment(100)]
 
 
-def test_an_archive_may_keep_what_it_does_not_have_yet(settings: Settings) -> None:
-    asked: list[list[int]] = []
-
-    def spared(ids: object) -> list[int]:
-        asked.append(list(ids))  # type: ignore[call-overload]
-        return [1]
-
-    assert pruned(settings, 150, -1, spared=spared)["callbacks"] == 1
-    assert asked == [[1, 2]]
-    assert column(settings.database_url, store.callbacks.c.callback_id) == [1, 3]
-
-
 @pytest.mark.parametrize(("text", "wanted"), [("400d", 400 * DAY), ("36h", 36 * HOUR), ("1d", DAY)])
 def test_an_age_is_read(text: str, wanted: int) -> None:
     assert pruning.age(text) == wanted

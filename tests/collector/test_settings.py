@@ -42,6 +42,7 @@ def test_every_setting_can_be_given() -> None:
         "COLLECTOR_PUBLIC_URL": f"{URL},https://former.example:8443",
         "COLLECTOR_PATH": "/one,/two",
         "COLLECTOR_DATABASE_URL": "postgresql+psycopg://user:word@h/db",
+        "COLLECTOR_ARCHIVE": "data/archive",
         "COLLECTOR_HOST": "::1",
         "COLLECTOR_PORT": "0",
         "COLLECTOR_METRICS_PORT": "9100",
@@ -56,6 +57,7 @@ def test_every_setting_can_be_given() -> None:
         public_urls=(URL, "https://former.example:8443"),
         paths=("/one", "/two"),
         database_url="postgresql+psycopg://user:word@h/db",
+        archive=Path("data/archive"),
         host="::1",
         port=0,
         metrics_port=9100,
@@ -77,6 +79,7 @@ def test_two_urls_may_share_a_path() -> None:
 
 def test_an_optional_setting_left_empty_is_not_set() -> None:
     optional = ["COLLECTOR_HOST", "COLLECTOR_PORT", "COLLECTOR_METRICS_PORT", "COLLECTOR_V3", "COLLECTOR_DATABASE_URL"]
+    optional.append("COLLECTOR_ARCHIVE")
     assert Settings.read({**ENOUGH, **dict.fromkeys(optional, "")}) == Settings.read(ENOUGH)
 
 

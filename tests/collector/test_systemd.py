@@ -16,7 +16,11 @@ import pytest
 from click.testing import CliRunner
 
 from collector.__main__ import main
+from collector.archive.sealing import SEALED_AFTER
+from collector.pulse import MINUTE
+from tests.collector.archive.tools import DAY, other_rows, plain_row
 from tests.collector.conftest import TOKEN, CollectorProcess, Provider, clean_environment
+from tests.collector.records import settings_for
 from tests.collector.test_notify import manager
 from tests.nginx import free_port
 
@@ -39,6 +43,8 @@ def lines(unit: str, key: str) -> list[str]:
 
 def test_the_units_are_those_that_the_documents_name() -> None:
     assert sorted(path.name for path in UNITS.iterdir()) == [
+        "collector-archive.service",
+        "collector-archive.timer",
         "collector-backup.service",
         "collector-backup.timer",
         "collector-prune.service",
@@ -92,6 +98,14 @@ def test_a_crash_leaves_nothing_of_the_memory_in_a_file() -> None:
 def test_pruning_comes_daily_after_the_backup_so_that_thirty_days_of_quarantine_are_thirty_days() -> None:
     (backup,), (prune,) = (lines(f"collector-{name}.timer", "OnCalendar") for name in ("backup", "prune"))
     assert (backup, prune) == ("*-*-* 02:10:00 UTC", "*-*-* 03:40:00 UTC")
+
+
+def test_the_archive_comes_daily_once_the_day_is_sealed_and_before_the_copy() -> None:
+    (archive,) = lines("collector-archive.timer", "OnCalendar")
+    hour, minute = (int(part) for part in archive.split()[1].split(":")[:2])
+    # The day ends at midnight UTC; a timer that comes a little early would leave it until the next night.
+    assert hour * 60 + minute >= SEALED_AFTER // MINUTE + 10
+    assert archive < lines("collector-backup.timer", "OnCalendar")[0]
 
 
 def test_a_flush_that_hangs_starts_it_anew_and_so_does_whatever_else_ends_it() -> None:
@@ -203,6 +217,7 @@ def commands() -> list[tuple[str, list[str]]]:
 def test_the_units_call_what_was_agreed_on() -> None:
     assert dict(commands()) == {
         "collector.service": ["serve", "--env-file", "%d/collector.env"],
+        "collector-archive.service": ["archive", "--env-file", "%d/collector.env"],
         "collector-backup.service": [
             "backup",
             "/var/backups/collector",
@@ -241,8 +256,13 @@ def test_it_serves_where_no_memory_may_become_code(make_collector: Make, empty_s
     connection.request("GET", "/metrics")
     assert b"collector_accepted_total 1.0" in connection.getresponse().read()
     connection.close()
-    command = [*launcher, *collector.command("prune", "--older-than", "400d")]
-    assert subprocess.run(command, env=clean_environment(), check=False, timeout=60).returncode == 0
+    (collector.folder / "archive").mkdir()
+    other_rows(settings_for(empty_store), [plain_row(1, -1_000 * DAY)])
+    environ = clean_environment() | {"COLLECTOR_ARCHIVE": str(collector.folder / "archive")}
+    # Arrow among them, which some believe to make code while it runs.
+    for words in (["archive"], ["prune", "--older-than", "400d"]):
+        command = [*launcher, *collector.command(*words)]
+        assert subprocess.run(command, env=environ, check=False, timeout=60).returncode == 0
     assert collector.end() == 0
 
 

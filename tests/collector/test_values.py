@@ -186,6 +186,7 @@ def test_metrics_have_a_port_of_their_own() -> None:
     [
         ("COLLECTOR_V3", ["Require", "yes", "true"]),
         ("COLLECTOR_HOST", ["a b", "http://h", "h/a"]),
+        ("COLLECTOR_ARCHIVE", ["/srv/\0archive", "/srv/a\n/srv/b"]),
         ("COLLECTOR_DATABASE_URL", ["callbacks.db", "sqlite://", "sqlite:///:memory:", "sqlite:///", "mysql://h/db"]),
     ],
 )

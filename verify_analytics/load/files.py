@@ -52,7 +52,18 @@ def relation(where: str | Path, table: str, columns: tuple[Column, ...], *, may_
         read = connection().read_parquet([escape(str(file)) for file in found], hive_partitioning=False)
     except duckdb.Error as error:
         raise SchemaError(f"{table} in {str(path)!r} cannot be read: {str(error).splitlines()[0]}") from None
-    return frames.shaped(read, columns, what=f"{table} in {str(path)!r}")
+    made = frames.shaped(read, columns, what=f"{table} in {str(path)!r}")
+    return larger_counts(made) if table == "pulse" and len(found) > 1 else made
+
+
+def larger_counts(pulse: Any) -> Any:
+    """Make one row of each collector's minute: of a minute that was counted further, the larger counts stand.
+
+    A minute may be archived and then be counted further in the store, when a capture of it is brought in again.
+    """
+    counts = ", ".join(f"max({name}) AS {name}" for name in ("accepted", "repeated", "quarantined", "refused"))
+    reasons = "arg_max(refused_by, (refused, refused_by)) AS refused_by"
+    return pulse.aggregate(f"collector, max(minute) AS minute, minute_us, {counts}, {reasons}", "collector, minute_us")
 
 
 def parts_of(path: Path, table: str) -> list[str]:

@@ -26,7 +26,6 @@ class _Identity(NamedTuple):
 _IDENTITIES = {
     "callbacks": _Identity(("arrival_id",), "received_us"),
     "verifications": _Identity(("session_id", "verified_us"), "verified_us"),
-    "pulse": _Identity(("collector", "minute_us"), "minute_us"),
 }
 
 
@@ -46,7 +45,8 @@ def together(places: Sequence[Any], table: str, columns: tuple[Column, ...]) -> 
     Returns
     -------
     DuckDB relation or None
-        Parquet stays on disk until it is asked for; stores are copied. None if none of the places keeps such a table.
+        Parquet stays on disk until it is asked for; stores are copied. Of a collector's minute the larger counts stand.
+        None if none of the places keeps such a table.
 
     Raises
     ------
@@ -59,11 +59,14 @@ def together(places: Sequence[Any], table: str, columns: tuple[Column, ...]) -> 
     copies = [stores.streamed(place, table, columns) for place in hot]
     # An archive that has no part yet is no mistake beside the store whose rows it will hold.
     found = [files.relation(place, table, columns, may_be_empty=bool(hot)) for place in kept]
-    parts: list[Any] = []
-    for part in (*(one for one in found if one is not None), *copies):
-        parts.append(_without_twins(part, parts, _IDENTITIES[table]))
-    if not parts:
+    given = [one for one in found if one is not None] + copies
+    if not given:
         return None
+    if table == "pulse":
+        return files.larger_counts(reduce(lambda whole, part: whole.union(part), given))
+    parts: list[Any] = []
+    for part in given:
+        parts.append(_without_twins(part, parts, _IDENTITIES[table]))
     return reduce(lambda whole, part: whole.union(part), parts)
 
 

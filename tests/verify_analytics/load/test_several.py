@@ -68,6 +68,21 @@ def test_a_row_in_two_stores_or_two_archives_is_one_row(
     assert rows_of(LOADERS[table]([*stores_, *archives]), ORDER[table]) == whole
 
 
+def test_of_a_minute_that_was_counted_further_the_larger_counts_stand(
+    history: Any, archive: Any, store: Any, rows_of: Any
+) -> None:
+    minute = history["pulse"][0]
+    more = {**minute, "accepted": 5, "refused": 2, "refused_by": '{"signature": 2}'}
+    callbacks = history["callbacks"]
+    archive({"callbacks": callbacks, "pulse": [minute]})
+    place = archive({"pulse": [more]}, part="b")
+    hot = store({"pulse": [{**minute, "repeated": 3}]})
+    for where, repeated in ((place, 0), ([place, hot], 3)):
+        [row] = rows_of(load.pulse(where))
+        assert (row["accepted"], row["repeated"], row["refused"]) == (5, repeated, 2)
+        assert row["refused_by"] == '{"signature": 2}'
+
+
 def test_rows_that_move_into_the_archive_while_they_are_read_are_not_missed(
     history: Any, archive: Any, store: Any, rows_of: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
