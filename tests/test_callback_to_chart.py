@@ -6,14 +6,17 @@ SQLite, DuckDB and Narwhals. They agree to the last count.
 
 import json
 import os
+import sqlite3
 import warnings
-from datetime import UTC, datetime
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
 import pytest
 
+from collector.archive import sealing
 from verify_analytics import charts, load, metrics, model, simulate
 from verify_analytics.demo import checks
 from verify_analytics.demo.road import table
@@ -163,3 +166,31 @@ def test_each_metric_becomes_a_chart(fortnight: Fortnight) -> None:
     }
     for name, frame in frames.items():
         assert getattr(charts, name)(frame).get_axes(), name
+
+
+@pytest.fixture(scope="module")
+def archived(fortnight: Fortnight, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Give the archive that `collector archive` makes of a copy of the store, and what it leaves in the store."""
+    folder = tmp_path_factory.mktemp("archived")
+    store, root = folder / "callbacks.db", folder / "archive"
+    with closing(sqlite3.connect(fortnight.store)) as given, closing(sqlite3.connect(store)) as copy:
+        given.backup(copy)
+    root.mkdir()
+    # All days but the last two: those are younger than a moment that is said here, and the real clock is not asked.
+    sealing.archive(f"sqlite:///{store}", root, round(EARLIER.timestamp()) * 1_000_000)
+    return root, store
+
+
+def test_an_archive_and_its_store_are_the_whole_store_at_any_moment(
+    fortnight: Fortnight, archived: tuple[Path, Path]
+) -> None:
+    places = list(archived)
+    left = len(table(load.callbacks(archived[1])))
+    assert 0 < left < len(table(load.callbacks(fortnight.store)))
+    for as_of in (END, EARLIER, EARLIER - timedelta(days=5)):
+        states = load.states(places, as_of=as_of)
+        told, pulse = load.verifications(places), load.pulse(places)
+        found = table(model.finish(states, as_of=as_of, verifications=told, pulse=pulse)).sort_values("key")
+        expected = table(attempts_of(fortnight.store, as_of)).sort_values("key")
+        pd.testing.assert_frame_equal(found.reset_index(drop=True), expected.reset_index(drop=True))
+    assert (archived[0] / "states" / "states.json").exists()
