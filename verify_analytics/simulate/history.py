@@ -269,14 +269,17 @@ def _return(start_us: Integers, place: Integers, recipient: list[str], whom: np.
     whom
         Uniform in [0, 1): which of the earlier ones; NaN where nobody returns.
     """
-    latest: dict[str, int] = {}
+    returns = np.isfinite(whom)
     for index in np.unique(place).tolist():
-        rows = np.nonzero(place == index)[0].tolist()
-        before = np.searchsorted(start_us[rows], start_us[rows] - _AWAY_US).tolist()
-        for row, at_us, draw, count in zip(rows, start_us[rows].tolist(), whom[rows].tolist(), before, strict=True):
-            if count and not np.isnan(draw):
-                chosen = recipient[rows[int(draw * count)]]
-                # That one may have returned already, just now.
-                if latest[chosen] <= at_us - _AWAY_US:
-                    recipient[row] = chosen
-            latest[recipient[row]] = at_us
+        rows = np.nonzero(place == index)[0]
+        at_us = start_us[rows]
+        before = np.searchsorted(at_us, at_us - _AWAY_US)
+        chosen = (np.where(returns[rows], whom[rows], 0.0) * before).astype(np.int64)
+        chosen[~returns[rows] | (before == 0)] = -1
+        latest: dict[str, int] = {}
+        mine = [recipient[row] for row in rows.tolist()]
+        for i, (moment, earlier) in enumerate(zip(at_us.tolist(), chosen.tolist(), strict=True)):
+            # That one may have returned already, just now.
+            if earlier >= 0 and latest[mine[earlier]] <= moment - _AWAY_US:
+                mine[i] = recipient[rows[i]] = mine[earlier]
+            latest[mine[i]] = moment
