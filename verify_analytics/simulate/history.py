@@ -28,6 +28,7 @@ from verify_analytics.simulate.streams import WHOLE, Streams
 if TYPE_CHECKING:
     import pandas as pd
 
+    from verify_analytics.simulate.archive import Archived
     from verify_analytics.simulate.capture import Progress, Written
 
 # An hour: nobody returns sooner, so two sessions of one recipient do not lie in one code's life.
@@ -85,6 +86,11 @@ class History:
         """How many sessions there are, bots included."""
         return self.plan.sessions + sum(burst.sessions for burst in self._bursts)
 
+    @property
+    def slices(self) -> int:
+        """How many slices of time it is made in."""
+        return len(self._sizes)
+
     def chunks(self) -> Iterator[list[Part]]:
         """Give the history slice by slice of time, each as parts: people, and bots where they are at work.
 
@@ -121,6 +127,12 @@ class History:
         from verify_analytics.simulate import truth
 
         return truth.write(self, Path(path))
+
+    def write_archive(self, folder: str | Path, *, processes: int = 1, progress: Progress | None = None) -> Archived:
+        """Write what a collector would have archived, without running one; see `archive.write`."""
+        from verify_analytics.simulate import archive
+
+        return archive.write(self, Path(folder), processes=processes, progress=progress)
 
     def truth(self) -> pd.DataFrame:
         """Give what `write_truth` writes. One row per attempt."""
