@@ -190,7 +190,7 @@ def test_a_report_of_a_csv_file_says_what_was_left_out(tmp_path: Path) -> None:
 
 
 def test_an_archive_is_written_and_a_second_one_is_not_written_over_it(tmp_path: Path) -> None:
-    words = [*["simulate", "--sessions", "60", "--seed", "3", "--days", "2", "--archive"], tmp_path / "a"]
+    words = f"simulate --sessions 60 --seed 3 --days 2 --archive {tmp_path / 'a'}".split()
     written = run(*words)
     assert written.exit_code == 0, written.output
     told = re.fullmatch(r".*a: ([\d,]+) callbacks and ([\d,]+) reports in (\d+) files\n", written.stdout)
