@@ -133,7 +133,9 @@ def main() -> None:
 @main.command()
 @click.option("--sessions", type=click.IntRange(min=1), required=True, help="How many verifications people start.")
 @click.option("--seed", type=click.IntRange(min=0), required=True, help="The same seed gives the same bytes.")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The capture to write.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The capture to write.")
+@click.option("--archive", type=click.Path(file_okay=False, path_type=Path), help="The archive to write, a new folder.")
+@click.option("--processes", type=click.IntRange(1, 64), default=2, show_default=True, help="For the archive.")
 @click.option("--truth", type=click.Path(dir_okay=False, path_type=Path), help="The truth to write, as Parquet.")
 @click.option("--days", type=click.IntRange(1, 3_660), default=28, show_default=True)
 @click.option("--end", type=Moment(), default="2026-10-29T00:00Z", show_default=True, help="When the history ends.")
@@ -143,23 +145,38 @@ def simulate(
     *,
     sessions: int,
     seed: int,
-    out: Path,
+    out: Path | None,
+    archive: Path | None,
+    processes: int,
     truth: Path | None,
     days: int,
     end: datetime,
     as_of: datetime | None,
     env_file: Path | None,
 ) -> None:
-    """Write a simulated provider's history as a capture, and the truth about it."""
+    """Write a simulated provider's history, and the truth about it.
+
+    As a capture: what was received, signed, to be replayed or sent. Or as an archive: what a collector would have
+    stored of it, as Parquet, for histories of any length.
+    """
     from verify_analytics.simulate import history, keyring
 
-    keys = keyring.read(os.environ, env_file)
+    if out is None and archive is None:
+        raise Told("nothing to write: name a capture with --out, an archive with --archive, or both")
+    keys = None if out is None else keyring.read(os.environ, env_file)
     made = history(sessions, seed=seed, end=end, days=days, as_of=as_of)
-    written = made.write_capture(out, **keys._asdict(), progress=counter("sessions"))
-    click.echo(f"{out}: {written.callbacks:,} callbacks and {written.reports:,} reports of {made.sessions:,} sessions")
+    if archive is not None:
+        kept = made.write_archive(archive, processes=processes, progress=counter("sessions"))
+        click.echo(
+            f"{archive}: {kept.callbacks:,} callbacks and {kept.verifications:,} reports in {kept.parts:,} files"
+        )
+    if out is not None and keys is not None:
+        written = made.write_capture(out, **keys._asdict(), progress=counter("sessions"))
+        told = f"{written.callbacks:,} callbacks and {written.reports:,} reports of {made.sessions:,} sessions"
+        click.echo(f"{out}: {told}")
     if truth is not None:
         click.echo(f"{truth}: the truth about {made.write_truth(truth):,} attempts")
-    if keys.tokens == (keyring.SIMULATED_TOKEN,):
+    if keys is not None and keys.tokens == (keyring.SIMULATED_TOKEN,):
         click.echo(
             f"Signed with the simulator's own token. To bring it in: PLIVO_AUTH_TOKEN={keyring.SIMULATED_TOKEN} "
             f"COLLECTOR_PUBLIC_URL={keys.url} COLLECTOR_VERIFICATION_SECRET={keyring.SIMULATED_SECRET}"

@@ -1,6 +1,7 @@
 """The command verify-analytics: what goes wrong is told in one sentence, with status 2 and never a traceback."""
 
 import ast
+import re
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from collector.engines import writer_engine
 from collector.store import initialise
-from verify_analytics import simulate
+from verify_analytics import load, simulate
 from verify_analytics.cli import main
 
 AS_OF = "2026-10-29T00:00Z"
@@ -71,6 +72,9 @@ MISTAKES = [
     ("simulate --sessions 5 --seed 1 --out c.jsonl --end 9999-12-31T23:00Z", ["--end", "before 2100"]),
     ("simulate --sessions 5 --seed 1 --out c.jsonl --end 0001-01-02T23:00Z", ["--end", "after 1999"]),
     ("simulate --sessions 5 --seed 1 --out nowhere/c.jsonl", ["nowhere"]),
+    ("simulate --sessions 5 --seed 1", ["--out", "--archive"]),
+    ("simulate --sessions 5 --seed 1 --archive .", ["something else than an archive"]),
+    ("simulate --sessions 5 --seed 1 --archive a --out c.jsonl --env-file nowhere.env", ["nowhere.env"]),
     ("simulate --sessions 5 --seed 1 --out c.jsonl --env-file nowhere.env", ["nowhere.env"]),
     ("simulate --sessions 5 --seed 1 --out c.jsonl --env-file odd.env", ["line 1", "odd.env", "NAME=value"]),
     ("simulate --sessions 5 --seed 1 --out c.jsonl --env-file gone.env", ["secrets/gone"]),
@@ -96,6 +100,7 @@ def test_a_mistake_is_told_in_one_sentence(typed: str, words: list[str], elsewhe
     assert all(word in sentence for word in words), sentence
     assert not (elsewhere / "out").exists()
     assert not (elsewhere / "c.jsonl").exists()
+    assert not (elsewhere / "a").exists()
 
 
 @pytest.mark.parametrize(
@@ -191,3 +196,16 @@ def test_a_report_of_a_csv_file_says_what_was_left_out(tmp_path: Path) -> None:
     )
     assert done.exit_code == 0, done.output
     assert "note: callbacks: left out 1 rows (received_at cannot be read), columns that were not asked" in done.stderr
+
+
+def test_an_archive_is_written_and_a_second_one_is_not_written_over_it(tmp_path: Path) -> None:
+    words = f"simulate --sessions 60 --seed 3 --days 2 --archive {tmp_path / 'a'}".split()
+    written = run(*words)
+    assert written.exit_code == 0, written.output
+    told = re.fullmatch(r".*a: ([\d,]+) callbacks and ([\d,]+) reports in (\d+) files\n", written.stdout)
+    assert told is not None
+    assert len(load.callbacks(tmp_path / "a")) == int(told[1].replace(",", ""))
+    again = run(*words)
+    assert again.exit_code == 2
+    (sentence,) = sentences(again.stderr)
+    assert f"holds an archive of {told[1]} callbacks" in sentence

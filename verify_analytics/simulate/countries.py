@@ -144,14 +144,15 @@ def numbers(place: Integers, draw: Floats) -> list[str]:
     draw
         Uniform in [0, 1), one per session.
     """
-    found = []
-    for index, u in zip(place.tolist(), draw.tolist(), strict=True):
+    found = np.empty(len(place), dtype=np.int64)
+    for index in np.unique(place).tolist():
         prefixes, digits = PLACES[index].prefixes, PLACES[index].digits
-        spread = u * len(prefixes)
-        prefix = prefixes[int(spread)]
-        free = digits - len(prefix)
-        found.append(f"{prefix}{int((spread - int(spread)) * 10**free):0{free}d}")
-    return found
+        here = place == index
+        spread = draw[here] * len(prefixes)
+        chosen = spread.astype(np.int64)
+        room = np.array([10 ** (digits - len(prefix)) for prefix in prefixes])[chosen]
+        found[here] = np.array(prefixes, dtype=np.int64)[chosen] * room + ((spread - chosen) * room).astype(np.int64)
+    return list(map(str, found.tolist()))
 
 
 def neighbours(place: int, base: float, count: int) -> list[str]:

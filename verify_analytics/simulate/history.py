@@ -28,6 +28,7 @@ from verify_analytics.simulate.streams import WHOLE, Streams
 if TYPE_CHECKING:
     import pandas as pd
 
+    from verify_analytics.simulate.archive import Archived
     from verify_analytics.simulate.capture import Progress, Written
 
 # An hour: nobody returns sooner, so two sessions of one recipient do not lie in one code's life.
@@ -85,6 +86,11 @@ class History:
         """How many sessions there are, bots included."""
         return self.plan.sessions + sum(burst.sessions for burst in self._bursts)
 
+    @property
+    def slices(self) -> int:
+        """How many slices of time it is made in."""
+        return len(self._sizes)
+
     def chunks(self) -> Iterator[list[Part]]:
         """Give the history slice by slice of time, each as parts: people, and bots where they are at work.
 
@@ -121,6 +127,12 @@ class History:
         from verify_analytics.simulate import truth
 
         return truth.write(self, Path(path))
+
+    def write_archive(self, folder: str | Path, *, processes: int = 1, progress: Progress | None = None) -> Archived:
+        """Write what a collector would have archived, without running one; see `archive.write`."""
+        from verify_analytics.simulate import archive
+
+        return archive.write(self, Path(folder), processes=processes, progress=progress)
 
     def truth(self) -> pd.DataFrame:
         """Give what `write_truth` writes. One row per attempt."""
@@ -269,14 +281,17 @@ def _return(start_us: Integers, place: Integers, recipient: list[str], whom: np.
     whom
         Uniform in [0, 1): which of the earlier ones; NaN where nobody returns.
     """
-    latest: dict[str, int] = {}
+    returns = np.isfinite(whom)
     for index in np.unique(place).tolist():
-        rows = np.nonzero(place == index)[0].tolist()
-        before = np.searchsorted(start_us[rows], start_us[rows] - _AWAY_US).tolist()
-        for row, at_us, draw, count in zip(rows, start_us[rows].tolist(), whom[rows].tolist(), before, strict=True):
-            if count and not np.isnan(draw):
-                chosen = recipient[rows[int(draw * count)]]
-                # That one may have returned already, just now.
-                if latest[chosen] <= at_us - _AWAY_US:
-                    recipient[row] = chosen
-            latest[recipient[row]] = at_us
+        rows = np.nonzero(place == index)[0]
+        at_us = start_us[rows]
+        before = np.searchsorted(at_us, at_us - _AWAY_US)
+        chosen = (np.where(returns[rows], whom[rows], 0.0) * before).astype(np.int64)
+        chosen[~returns[rows] | (before == 0)] = -1
+        latest: dict[str, int] = {}
+        mine = [recipient[row] for row in rows.tolist()]
+        for i, (moment, earlier) in enumerate(zip(at_us.tolist(), chosen.tolist(), strict=True)):
+            # That one may have returned already, just now.
+            if earlier >= 0 and latest[mine[earlier]] <= moment - _AWAY_US:
+                mine[i] = recipient[rows[i]] = mine[earlier]
+            latest[mine[i]] = moment

@@ -27,7 +27,7 @@ from verify_analytics.simulate.words import (
 )
 
 BOTH, PLAIN, MAIN = range(3)
-_EXTRAS = (("Locale", "en_US"), ("Brandname", "Example Ltd"), ("CodeLength", "6"))
+EXTRAS = (("Locale", "en_US"), ("Brandname", "Example Ltd"), ("CodeLength", "6"))
 
 
 @dataclass(frozen=True)
@@ -100,15 +100,16 @@ def fields_of(said: Said, story: Story, manners: Manners) -> list[list[tuple[str
         if attempt != NO_ATTEMPT:
             loud = manners.loud[session]
             row += [
-                ("Channel", _word(CHANNELS[channel[i]], loud)),
+                ("Channel", word(CHANNELS[channel[i]], loud=loud)),
                 ("AttemptUUID", manners.attempt_id[session * ATTEMPTS + attempt] if named else ""),
                 ("AttemptSequence", str(sequence[i])),
-                ("ChannelStatus", _word(STATUSES[status], loud)),
+                ("ChannelStatus", word(STATUSES[status], loud=loud)),
             ]
-        row += _EXTRAS if manners.extra[session] else ()
+        row += EXTRAS if manners.extra[session] else ()
         written.append([(name, value) for name, value in row if value is not None])
     return written
 
 
-def _word(text: str, loud: bool) -> str:
+def word(text: str, *, loud: bool) -> str:
+    """Write a word as a session does that is loud, or is not."""
     return text.upper() if loud else text

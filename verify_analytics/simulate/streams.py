@@ -11,6 +11,8 @@ import hashlib
 import numpy as np
 from numpy.typing import NDArray
 
+from verify_analytics.simulate import texts
+
 Floats = NDArray[np.float64]
 # Part of a history that belongs to no chunk: what is drawn once for the whole period.
 WHOLE = 0
@@ -65,9 +67,4 @@ class Streams:
 
     def uuids(self, name: str, count: int) -> list[str]:
         """Draw identifiers of 36 characters, formed like random UUIDs (version 4)."""
-        raw = np.frombuffer(self.generator(name).bytes(16 * count), dtype=np.uint8).reshape(count, 16).copy()
-        raw[:, 6] = (raw[:, 6] & 0x0F) | 0x40
-        raw[:, 8] = (raw[:, 8] & 0x3F) | 0x80
-        text = raw.tobytes().hex()
-        rows = (text[i : i + 32] for i in range(0, 32 * count, 32))
-        return [f"{row[:8]}-{row[8:12]}-{row[12:16]}-{row[16:20]}-{row[20:]}" for row in rows]
+        return texts.uuids(np.frombuffer(self.generator(name).bytes(16 * count), dtype=np.uint8).reshape(count, 16))
