@@ -57,7 +57,7 @@ def test_each_name_is_given_to_what_is_on_the_disk_and_is_on_the_disk_before_the
 
     def flushed(descriptor: int) -> None:
         fsync(descriptor)
-        path = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
         if path.is_relative_to(root):
             seen.append(f"flush {path.name}")
 

@@ -9,12 +9,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from collector.archive import checking, parts
+from collector.archive import checking, parts, sealing
 from collector.archive.kinds import CALLBACKS
 from collector.archive.parts import Content, schema_of, table_of
 from collector.errors import CollectorError
@@ -71,8 +72,6 @@ def test_one_command_at_a_time_works_in_a_folder(settings: Settings, root: Path)
 
 
 def test_a_folder_that_is_not_there_is_not_made(settings: Settings, tmp_path: Path) -> None:
-    from collector.archive import sealing
-
     with pytest.raises(CollectorError, match=r"there is no folder .*none for the archive: make it first"):
         sealing.archive(settings.database_url, tmp_path / "none", 0)
     assert not (tmp_path / "none").exists()
@@ -266,6 +265,22 @@ def test_a_disk_that_gives_back_other_bytes_deletes_nothing(
         sealed(settings, root)
     assert in_store(settings) == before
     assert named(root) == []
+
+
+def test_a_part_that_has_other_rows_than_were_read_from_the_store_is_not_shown(
+    database_url: str, root: Path, copied: Copied, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = copied(three_days, database_url, root)
+    before = in_store(settings)
+    for other in ({"rows": 2}, {"content": "0" * 64}):
+
+        def read_back(*arguments: Any, other: dict[str, Any] = other) -> parts.Facts:
+            return parts.read_back(*arguments)._replace(**other)
+
+        monkeypatch.setattr(sealing, "read_back", read_back)
+        with pytest.raises(CollectorError, match="does not read back as it was written"):
+            sealed(settings, root)
+        assert (in_store(settings), named(root)) == (before, [])
 
 
 def test_no_two_contents_have_one_digest() -> None:
