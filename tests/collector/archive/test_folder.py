@@ -213,7 +213,7 @@ def test_what_a_run_that_was_cut_off_left_is_gone_and_no_reader_would_have_seen_
     assert [file for file in left if file.exists()] == []
 
 
-@pytest.mark.parametrize(("mode", "of_file"), [(0o700, 0o600), (0o750, 0o640), (0o755, 0o644)])
+@pytest.mark.parametrize(("mode", "of_file"), [(0o700, 0o600), (0o2750, 0o640), (0o755, 0o644)])
 def test_who_may_read_the_folder_may_read_the_parts(
     database_url: str, root: Path, copied: Copied, mode: int, of_file: int
 ) -> None:
@@ -224,7 +224,7 @@ def test_who_may_read_the_folder_may_read_the_parts(
     sealed(settings, root)
     os.umask(before)
     for path in root.rglob("*"):
-        assert path.stat().st_mode & 0o777 == (mode if path.is_dir() else of_file), path
+        assert path.stat().st_mode & 0o7777 == (mode if path.is_dir() else of_file), path
 
 
 @pytest.fixture
