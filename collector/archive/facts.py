@@ -17,16 +17,13 @@ LATE = 3
 
 
 def line(root: Path) -> str:
-    """Describe an archive: its days, its rows, its size.
-
-    Raises
-    ------
-    CollectorError
-        If its manifest is damaged.
-    """
+    """Describe an archive: its days, its rows, its size; or say why that cannot be said."""
     if not root.is_dir():
         return f"{root}, which is not there"
-    entries, _, _ = read_manifest(root)
+    try:
+        entries, _, _ = read_manifest(root)
+    except CollectorError as error:
+        return str(error)
     if not entries:
         return f"{root}, empty"
     days = _days(entries)

@@ -220,7 +220,7 @@ class Archive:
 
     @property
     def _mode(self) -> int:
-        return self.root.stat().st_mode & 0o777
+        return self.root.stat().st_mode & 0o7777
 
 
 @contextmanager

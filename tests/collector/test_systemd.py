@@ -100,6 +100,16 @@ def test_pruning_comes_daily_after_the_backup_so_that_thirty_days_of_quarantine_
     assert (backup, prune) == ("*-*-* 02:10:00 UTC", "*-*-* 03:40:00 UTC")
 
 
+def test_the_archive_may_be_written_where_the_page_puts_it_by_those_who_write_it_alone() -> None:
+    page = (UNITS.parents[1] / "docs" / "operations.md").read_text()
+    place = re.findall(r"^echo COLLECTOR_ARCHIVE=(\S+) ", page, re.MULTILINE)
+    found = {service: lines(service, "ReadWritePaths") for service in SERVICES}
+    assert [service for service, paths in found.items() if paths == [f"-{place[0]}"]] == [
+        "collector-archive.service",
+        "collector-prune.service",
+    ]
+
+
 def test_the_archive_comes_daily_once_the_day_is_sealed_and_before_the_copy() -> None:
     (archive,) = lines("collector-archive.timer", "OnCalendar")
     hour, minute = (int(part) for part in archive.split()[1].split(":")[:2])

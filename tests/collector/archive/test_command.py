@@ -107,6 +107,8 @@ def test_doctor_names_what_hinders_an_archive(make_collector: Make) -> None:
     assert "warning  archive   callbacks/day=2023-12-06/x.parquet is not in the manifest" in said
     (root / "manifest.json").write_text("x")
     assert "is no manifest of an archive" in run(collector, "doctor", "--no-request").stdout
+    status = run(collector, "status")
+    assert (status.exit_code, "is no manifest of an archive" in status.stdout.splitlines()[-1]) == (0, True)
 
 
 def test_beside_a_server_under_load_every_answer_is_200_and_nothing_is_lost_or_there_twice(

@@ -157,7 +157,7 @@ def test_a_session_that_is_somebody_elses_only_in_the_archive_keeps_what_names_n
 
 # Every step of an erasure; a few of them by default.
 CRASHES = [
-    pytest.param(number, marks=[] if number in {1, 3, 4, 6, 9, 11, 14, 17, 19} else [pytest.mark.full])
+    pytest.param(number, marks=[] if number in {1, 4, 9, 11, 14, 17, 19} else [pytest.mark.full])
     for number in range(1, 22)
 ]
 
@@ -218,12 +218,18 @@ def test_a_run_of_the_archive_finishes_what_an_erasure_had_announced(
 
 def test_a_damaged_part_stops_the_erasure_and_is_named(settings: Settings, root: Path) -> None:
     part = root / "callbacks" / NOON[0] / "part-0001.parquet"
-    octets = bytearray(part.read_bytes())
+    whole = part.read_bytes()
+    octets = bytearray(whole)
     octets[len(octets) // 3] ^= 1
     part.write_bytes(octets)
-    with pytest.raises(CollectorError, match=r"part-0001.parquet is (damaged|not the part)"):
+    with pytest.raises(CollectorError, match=r"part-0001.parquet (is damaged|is not the part|does not hold)"):
         erase(settings, [NUMBER], [], is_meant=True)
     assert part.read_bytes() == octets
+    # Whole as Parquet, but not what was written down.
+    part.write_bytes(whole)
+    pq.write_table(pq.read_table(part, partitioning=None), part)
+    with pytest.raises(CollectorError, match=r"part-0001.parquet is not the part that the manifest describes"):
+        erase(settings, [NUMBER], [], is_meant=True)
 
 
 def test_an_archive_that_is_not_there_is_not_taken_for_an_empty_one(settings: Settings, root: Path) -> None:

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from collector.archive.kinds import KINDS, Kind
-from tests.collector.archive.tools import NOON, Copied, in_store, sealed, three_days
+from tests.collector.archive.tools import NOON, Copied, an_archive, sealed, three_days
 from verify_analytics import load
 
 EACH = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
@@ -18,12 +18,8 @@ EACH = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, list[tuple[Any, ...]]]]:
     """Give an archive, and what the store had of its two days."""
-    folder = tmp_path_factory.mktemp("readers")
-    root = folder / "archive"
-    settings = three_days(f"sqlite:///{folder}/store.db", root)
-    before = in_store(settings)
-    sealed(settings, root)
-    return root, {name: rows_of((before[name] - in_store(settings)[name]).elements()) for name in before}
+    root, rows = an_archive(tmp_path_factory.mktemp("readers"))
+    return root, {name: rows_of(some.elements()) for name, some in rows.items()}
 
 
 Made = tuple[Path, dict[str, list[tuple[Any, ...]]]]

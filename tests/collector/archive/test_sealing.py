@@ -30,6 +30,8 @@ from tests.collector.archive.tools import (
 )
 from tests.collector.records import BOTH, change, column, fill, line, moment, settings_for
 
+ALL = [pytest.param("sqlite"), pytest.param("postgresql", marks=[pytest.mark.postgres, pytest.mark.full])]
+
 
 @pytest.fixture
 def settings(database_url: str, root: Path, copied: Copied) -> Settings:
@@ -53,7 +55,7 @@ def test_closed_days_are_in_the_archive_with_every_value_and_the_open_one_in_the
     assert [column(settings.database_url, key) for key in (store.nonces.c.digest, store.peppers.c.key_id)] == kept
 
 
-@pytest.mark.parametrize("database_url", BOTH, indirect=True)
+@pytest.mark.parametrize("database_url", ALL, indirect=True)
 def test_a_second_run_has_nothing_to_do_and_changes_nothing(settings: Settings, root: Path) -> None:
     sealed(settings, root)
     files = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
@@ -149,7 +151,7 @@ def test_what_is_replayed_although_the_archive_has_it_is_not_there_twice(databas
     }
 
 
-@pytest.mark.parametrize("database_url", BOTH, indirect=True)
+@pytest.mark.parametrize("database_url", ALL, indirect=True)
 def test_a_minute_that_was_counted_further_is_a_row_of_its_own_and_the_same_minute_is_not(
     settings: Settings, root: Path
 ) -> None:

@@ -53,6 +53,18 @@ def sealed(settings: Settings, root: Path, now: int = AFTER, **more: Any) -> sea
     return sealing.archive(settings.database_url, root, now, **more)
 
 
+def an_archive(folder: Path) -> tuple[Path, Rows]:
+    """Make a store and an archive of two of its days; give the archive and the rows that it must have.
+
+    For whoever reads archives elsewhere: moments are microseconds since 1970, in the order of the columns.
+    """
+    settings = three_days(f"sqlite:///{folder}/store.db", folder)
+    before = in_store(settings)
+    sealed(settings, folder / "archive")
+    left = in_store(settings)
+    return folder / "archive", {name: before[name] - left[name] for name in before}
+
+
 def in_store(settings: Settings) -> Rows:
     """Every row of the window, without the keys that count them."""
     return {name: Counter(contents(settings.database_url, getattr(store, name), key)) for name, key in TABLES.items()}
