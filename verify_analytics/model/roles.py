@@ -71,27 +71,27 @@ def with_session_facts(attempts: Frame) -> Frame:
         _first_channel=nw.when(is_attempt & nw.col("_key_before").is_null()).then(nw.col("channel")),
         _is_attempt=is_attempt.cast(nw.Int64),
     )
-    return (
-        masked.with_columns(
-            _attempts_begun=nw.col("_attempt_begun").min().over("session_id"),
-            _any_begun=nw.col("_begun_us").min().over("session_id"),
-            _session_started=nw.col("_attempt_started").min().over("session_id"),
-            _any_started=nw.col("started_us").min().over("session_id"),
-            _last_started=nw.col("_attempt_started").max().over("session_id"),
-            _any_last_started=nw.col("started_us").max().over("session_id"),
-            lowest_sequence=nw.col("_sequence").min().over("session_id"),
-            first_channel=nw.col("_first_channel").max().over("session_id"),
-            attempts_in_session=nw.col("_is_attempt").sum().over("session_id"),
-            session_verified_callback_us=nw.col("verified_us").min().over("session_id"),
-            session_expired_us=nw.col("expired_us").min().over("session_id"),
-        )
-        # DuckDB sums integers to 128 bits, which leave it as decimals.
-        .with_columns(
-            nw.col("attempts_in_session").cast(nw.Int64),
-            session_started_us=either("_session_started", "_any_started"),
-            last_started_us=either("_last_started", "_any_last_started"),
-        )
+    # Grouped and joined, where a window over the same would say it in one step: engines sort all columns for a window.
+    facts = masked.group_by("session_id").agg(
+        nw.col("_attempt_begun").min().alias("_attempts_begun"),
+        nw.col("_begun_us").min().alias("_any_begun"),
+        nw.col("_attempt_started").min().alias("_session_started"),
+        nw.col("started_us").min().alias("_any_started"),
+        nw.col("_attempt_started").max().alias("_last_started"),
+        nw.col("started_us").max().alias("_any_last_started"),
+        nw.col("_sequence").min().alias("lowest_sequence"),
+        nw.col("_first_channel").max().alias("first_channel"),
+        nw.col("_is_attempt").sum().alias("attempts_in_session"),
+        nw.col("verified_us").min().alias("session_verified_callback_us"),
+        nw.col("expired_us").min().alias("session_expired_us"),
     )
+    # DuckDB sums integers to 128 bits, which leave it as decimals.
+    facts = facts.with_columns(
+        nw.col("attempts_in_session").cast(nw.Int64),
+        session_started_us=either("_session_started", "_any_started"),
+        last_started_us=either("_last_started", "_any_last_started"),
+    )
+    return masked.join(facts, on="session_id", how="left")
 
 
 def with_role(attempts: Frame) -> Frame:
