@@ -25,7 +25,7 @@ Columns = dict[str, Any]
 IDS = ("attempt_id", "session_id", "recipient_key", "number_block")
 WORDS = ("provider", "session_status", "channel", "channel_status", "error_code", "country")
 NUMBERS = ("received_at", "attempt_sequence", "requested_at")
-# What a number is that is missing: after all others where the smallest is sought, and before them all where the largest.
+# What a number is that is missing: after all others where the smallest is sought; where the largest is, see below.
 NONE = np.iinfo(np.int64).max
 MINUTE, SECOND = 60_000_000, 1_000_000
 STATES = ("none", *outcomes.STATES, "unlisted")
@@ -57,7 +57,7 @@ def read(folder: Path) -> Table:
             values = values.cat.reorder_categories(sorted(values.cat.categories))
             columns[name], texts[name] = values.cat.codes.to_numpy().astype(np.int64), values.cat.categories.to_numpy()
         else:
-            columns[name], texts[name] = pd.factorize(values)
+            columns[name], texts[name] = cast("tuple[Any, Any]", pd.factorize(values))
     return Table(columns, texts)
 
 
@@ -225,4 +225,4 @@ def minutes_of(sessions: Columns, heard_us: Ints, reported_us: Ints) -> dict[str
 
 
 def _ints(values: pd.Series) -> Ints:
-    return values.astype("Int64").fillna(NONE).to_numpy(dtype=np.int64)
+    return cast("Ints", values.astype("Int64").fillna(NONE).to_numpy(dtype=np.int64))

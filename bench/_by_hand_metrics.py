@@ -1,4 +1,6 @@
 """The four main metrics by hand: counted in arrays, finished by the very code that finishes ours."""
+# What finishes ours is no part of what others may call.
+# ruff: noqa: SLF001
 
 from collections.abc import Sequence
 from typing import Any
@@ -42,7 +44,7 @@ def error_codes_by_channel(attempts: Table, view: View, covered: int) -> pd.Data
     found = cells.tally(CATEGORIES, _context(view, covered))
     bad = np.isin(cells.category, [CATEGORIES.index(name) for name in UNSUCCESSFUL])
     cell, code = cells.cell[bad], attempts["error_code"][cells.rows][bad]
-    sizes = [sum(cells.count(CATEGORIES.index(name)) for name in names) for names in MEASURES.values()]
+    sizes: list[Any] = [sum(cells.count(CATEGORIES.index(name)) for name in names) for names in MEASURES.values()]
     room = len(attempts.texts["error_code"]) + 1
     pairs, counted = np.unique(cell * room + code + 1, return_counts=True)
     of_cell = pairs // room
@@ -165,9 +167,8 @@ def _verified(sessions: Table, source: str, view: View) -> Tally:
     rows = pd.DataFrame({"channel": sessions["channel"][judged_yes], "_attempt": attempt[judged_yes]})
     # Sessions of one channel and number of attempts are alike; each stands for itself where means are taken.
     rows = rows.assign(_all=0, _cluster=judged_yes, _category=verification.VERIFIED[0])
-    rows["_by_first_channel"] = pd.Categorical.from_codes(
-        _codes(rows.pop("channel")), [str(text) for text in sessions.texts["channel"]]
-    )
+    words = pd.Index([str(text) for text in sessions.texts["channel"]])
+    rows["_by_first_channel"] = pd.Categorical.from_codes(_codes(rows.pop("channel")), words)
     frame: Any = nw.from_native(rows)
     return _tally(table, ["first_channel"], names, _context_of_sessions(sessions, view), frame)
 
