@@ -21,6 +21,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench import _plot
 from bench._servers import end_politely, machine
 from verify_analytics.errors import DoubtfulWarning
 
@@ -160,10 +161,14 @@ def main() -> None:
     parser.add_argument("--memory", default="6GB", help="that DuckDB may take")
     parser.add_argument("--processes", type=int, default=2, help="that make the archives")
     parser.add_argument("--json", type=Path, help="a file to which the figures are added, a line each")
+    parser.add_argument("--plot", type=Path, help="draw what --json holds into this SVG or PNG, and do nothing else")
     parser.add_argument("--child", choices=list(WAYS), help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     end_politely()
+    if given.plot:
+        _plot.draw(given.json, given.plot)
+        return
     if given.child:
         child(given.child, given.archive, given.memory, given.out)
         return

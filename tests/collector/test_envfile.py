@@ -109,7 +109,7 @@ def test_a_folder_an_empty_name_and_a_name_that_is_none_are_no_files(tmp_path: P
             "line 2 .* sets COLLECTOR_PUBLIC_URI, .* did you mean COLLECTOR_PUBLIC_URL?",
         ),
         ("COLECTOR_PEPPER_FILE=a", "did you mean COLLECTOR_PEPPER_FILE?"),
-        ("SOMETHING=else", "there are COLLECTOR_DATABASE_URL, .*, each also as NAME_FILE"),
+        ("SOMETHING=else", "there are COLLECTOR_ARCHIVE, COLLECTOR_DATABASE_URL, .*, each also as NAME_FILE"),
         (TOKEN, "line 2 .* is not NAME=value"),
         (f"{TOKEN} = {TOKEN}", "which is no setting"),
         (f"a b={TOKEN}", "is not NAME=value"),

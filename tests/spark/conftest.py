@@ -18,7 +18,7 @@ BRING: tuple[Any, ...] = (load.callbacks, load.verifications, load.pulse)
 AS_OF = "2026-10-28T19:07Z"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cluster() -> Iterator[SparkCluster]:
     """Give a master with two workers."""
     try:
@@ -31,7 +31,7 @@ def cluster() -> Iterator[SparkCluster]:
         made.remove()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def spark(cluster: SparkCluster) -> Iterator[Any]:
     """Give a session on it."""
     made = cluster.session()
@@ -39,7 +39,7 @@ def spark(cluster: SparkCluster) -> Iterator[Any]:
     made.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def read(spark: Any) -> Callable[[str], Given]:
     """Read the sample in Spark or in DuckDB, once."""
 

@@ -26,7 +26,7 @@ KEPT = ("US", "GB", "IN")
 
 
 # These ask Spark most, and of the same columns as the others.
-DEAR = {"compare", "completeness", "funnel", "lawful_order", "receipt_trust", "retries"}
+DEAR = {"compare", "completeness", "funnel", "lawful_order", "receipt_trust", "retries", "transitions", "clock_faults"}
 
 
 def asked(*, filtered: bool) -> list[Any]:

@@ -73,7 +73,7 @@ def test_a_folder_that_is_not_there_to_write_into(store: Path, tmp_path: Path) -
 
 
 def test_a_dataframe_is_no_store(store: Path, out: Path) -> None:
-    assert "not a DataFrame" in refused(pd.read_parquet(store), out)
+    assert "not DataFrame" in refused(pd.read_parquet(store), out)
 
 
 def test_a_file_that_is_no_store(out: Path) -> None:
