@@ -19,6 +19,7 @@ from typing import Any
 from bench._servers import end_politely, machine
 from verify_analytics import load, metrics, model, simulate
 from verify_analytics.errors import DoubtfulWarning
+from verify_analytics.load.connection import forget
 
 END = datetime(2026, 10, 29, tzinfo=UTC)
 AS_OF = "2026-10-29T00:00Z"
@@ -68,6 +69,9 @@ def asked(archive: Path, states: Any) -> None:
     metrics.error_codes(attempts, by="channel")
     metrics.verification_rate(sessions, by="first_channel")
     metrics.time_to_verify(sessions, by="first_channel")
+    # What is kept would stand in the way of the next measurement.
+    forget(sessions)
+    forget(attempts)
 
 
 def measured(archive: Path) -> tuple[int, float, float, float, float]:
@@ -80,6 +84,7 @@ def measured(archive: Path) -> tuple[int, float, float, float, float]:
     callbacks = load.callbacks(archive)
     folded, anew = taken(lambda: load.keep(model.fold(callbacks)))
     _, beyond = taken(lambda: asked(archive, folded))
+    forget(folded)
     count = callbacks.aggregate("count(*)").fetchall()[0][0]
     return count, anew, refreshed, anew + beyond, refreshed + after
 
