@@ -166,7 +166,7 @@ def _verified(sessions: Table, source: str, view: View) -> Tally:
     judged_yes = np.flatnonzero(kind >= names.index(verification.VERIFIED[0]))
     rows = pd.DataFrame({"channel": sessions["channel"][judged_yes], "_attempt": attempt[judged_yes]})
     # Sessions of one channel and number of attempts are alike; each stands for itself where means are taken.
-    rows = rows.assign(_all=0, _cluster=judged_yes, _category=verification.VERIFIED[0])
+    rows = rows.assign(_all=0, _cluster=judged_yes, _alone=True, _category=verification.VERIFIED[0])
     words = pd.Index([str(text) for text in sessions.texts["channel"]])
     rows["_by_first_channel"] = pd.Categorical.from_codes(_codes(rows.pop("channel")), words)
     frame: Any = nw.from_native(rows)

@@ -9,11 +9,12 @@ from verify_analytics.model.frames import any_of, is_true
 from verify_analytics.model.frames import opened as plain
 
 from .by import ATTEMPT_BY, By, checked_by, columns_of
+from .clusters import checked_cluster, cluster_columns
 from .counting import CONTEXT, warn_if_stale
 from .engine import opened
 from .frames import put_together, split_and_total, tally_rows
 from .sequences import SEQUENCE_COLUMNS, previous_never_seen, with_shared_numbers
-from .tally import Tally, checked_cluster, cluster_columns, tally_flags
+from .tally import Tally, tally_flags
 
 NEEDED = (
     "is_attempt",

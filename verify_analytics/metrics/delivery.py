@@ -7,11 +7,12 @@ from narwhals.typing import IntoFrame
 from verify_analytics.errors import options_by_name
 
 from .by import ATTEMPT_BY, By, checked_by, columns_of
+from .clusters import checked_cluster, cluster_columns
 from .counting import CONTEXT, warn_if_stale
 from .engine import opened
 from .frames import put_together, split_and_total, tally_rows
 from .outcomes import CATEGORIES, KNOWN, category, left_out
-from .tally import Tally, checked_cluster, cluster_columns, tally
+from .tally import Tally, tally
 
 # Refused before anything was sent, because of a rule or because of the account, and not because of the network.
 POLICY_CODES = ("451", "452")  # fraud threshold breached, potential SMS pumping

@@ -13,13 +13,13 @@ from verify_analytics.errors import ArgumentError, DoubtfulWarning, options_by_n
 from verify_analytics.model.frames import Frame
 
 from .by import ATTEMPT_BY, By, checked_by, columns_of
+from .clusters import checked_cluster, cluster_columns
 from .counting import CONTEXT, Counts, Ints, warn_if_stale
 from .curves import MEASURED, curve_rows, horizon_ticks, in_long_form, nothing_seen
 from .engine import opened
 from .frames import divided, split_and_total
 from .judged import CLOCK_FAULTS, NOT_OBSERVABLE, SEEN
 from .outcomes import IMMATURE, UNKNOWN, UNOBSERVED
-from .tally import checked_cluster, cluster_columns
 from .watching import BESIDE, TICKS_PER_SECOND, Floats, Watched, left_beside, units_by_group, watched, with_ticks
 
 NEEDED = ("is_attempt", "mature", "outcome", "started_us", "delivered_us", "settled_us", *CONTEXT)

@@ -16,11 +16,12 @@ from verify_analytics import stats
 from verify_analytics.errors import options_by_name
 
 from .by import ATTEMPT_BY, NOT_KNOWN, By, checked_by, columns_of, is_time
+from .clusters import checked_cluster, cluster_columns
 from .counting import CONTEXT, warn_if_stale
 from .engine import opened
 from .frames import put_together, rate_rows, split_and_total
 from .outcomes import CATEGORIES, KNOWN, UNSUCCESSFUL, category, left_out
-from .tally import Tally, Within, checked_cluster, cluster_columns, tally, within_clusters
+from .tally import Tally, Within, tally, within_clusters
 
 NONE_GIVEN = "(none given)"
 MEASURES = {"share_of_unsuccessful": UNSUCCESSFUL, "share_of_all": KNOWN}

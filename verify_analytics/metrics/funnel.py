@@ -11,6 +11,7 @@ from narwhals.typing import IntoFrame
 from verify_analytics.errors import options_by_name
 
 from .by import SESSION_BY, By, checked_by
+from .clusters import checked_cluster
 from .counting import warn_if_stale
 from .frames import in_long_form, split_and_total, tally_rows, with_context
 from .judged import NOT_OBSERVABLE, of_source, tally_sessions, warn_if_blind
@@ -28,7 +29,7 @@ from .session_receipts import (
     sessions_with_receipts,
 )
 from .sources import checked_sources
-from .tally import Tally, checked_cluster
+from .tally import Tally
 
 # Where a session ended that was not verified, and where one that was: how far its attempts got, either way.
 LOST = {place: f"lost_{place}" for place in PLACES}

@@ -102,6 +102,7 @@ def tally_sessions(
         cluster=cluster,
         context=(*CONTEXT_OF_SESSIONS, MISSING),
         top=top if by else None,
+        of_sessions=True,
     )
 
 

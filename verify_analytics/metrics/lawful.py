@@ -17,11 +17,12 @@ from verify_analytics.model.frames import opened as plain
 from verify_analytics.model.moments import SECOND_US, duration_us
 
 from .by import SESSION_BY, By, checked_by
+from .clusters import checked_cluster
 from .counting import moment, warn_if_stale
 from .engine import collected, opened
 from .frames import put_together, split_and_total, tally_rows
 from .order_checks import ATTEMPT, CHECKS, SESSION, checked_attempts, checked_sessions, flag
-from .tally import Tally, checked_cluster, tally_flags
+from .tally import Tally, tally_flags
 
 # The one check whose denominator is smaller: without its first attempt nobody knows when a session began.
 _OF_BEGUN = "verified_before_start"

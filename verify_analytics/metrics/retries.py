@@ -16,6 +16,7 @@ from verify_analytics.model.columns import ATTEMPTS
 from verify_analytics.model.frames import Frame
 
 from .by import SESSION_BY, By, checked_by, key
+from .clusters import checked_cluster
 from .counting import CONTEXT, CONTEXT_OF_SESSIONS, Counts, count_keyed, warn_if_stale, with_keys
 from .engine import opened
 from .frames import split_and_total
@@ -23,7 +24,6 @@ from .judged import SEEN, refuse_if_mixed, warn_if_cut_apart
 from .retry_figures import Figures
 from .retry_sessions import CLUSTER, FACTS, with_recipients, with_retries
 from .sources import checked_sources
-from .tally import checked_cluster
 
 
 @options_by_name

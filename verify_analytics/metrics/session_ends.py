@@ -12,12 +12,12 @@ from verify_analytics.model.frames import Frame
 from verify_analytics.model.moments import SECOND_US
 
 from .by import columns_of
+from .clusters import cluster_columns
 from .counting import CONTEXT_OF_SESSIONS, MISSING, warn_if_cut, warn_if_stale
 from .engine import opened
 from .judged import CLOCK_FAULTS, NOT_OBSERVABLE, SEEN
 from .outcomes import IMMATURE, UNKNOWN, UNOBSERVED
 from .sources import columns_of_source, warn_not_observable
-from .tally import cluster_columns
 from .watching import Watched, watched, with_ticks
 
 # A callback's retries may bring it 7 minutes late, so the last minutes before `as_of` are not whole yet.

@@ -8,11 +8,11 @@ from narwhals.typing import IntoFrame
 from verify_analytics.errors import options_by_name
 
 from .by import SESSION_BY, By, checked_by
+from .clusters import checked_cluster
 from .curves import MEASURED, curve_rows, horizon_ticks, in_long_form
 from .frames import split_and_total
 from .session_ends import Told, columns_of_clusters, ends_by_source, opened_sessions, told_by, warn_of_sessions
 from .sources import checked_sources
-from .tally import checked_cluster
 from .watching import BESIDE, TICKS_PER_SECOND, left_beside, units_by_group
 
 

@@ -13,12 +13,12 @@ from verify_analytics.errors import ArgumentError, options_by_name
 from verify_analytics.model.moments import duration_us
 
 from .by import SESSION_BY, By, checked_by
+from .clusters import checked_cluster
 from .curves import in_long_form
 from .frames import split_and_total
 from .judged import NOT_OBSERVABLE
 from .session_ends import Told, columns_of_clusters, ends_by_source, opened_sessions, told_by, warn_of_sessions
 from .sources import checked_sources
-from .tally import checked_cluster
 from .watching import BESIDE, LONGEST_SECONDS, TICK_US, TICKS_PER_SECOND, Floats, Units, left_beside, units_by_group
 
 AFTER = tuple(range(5, 125, 5))

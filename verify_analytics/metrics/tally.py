@@ -13,14 +13,13 @@ import numpy as np
 import pandas as pd
 
 from verify_analytics import stats
-from verify_analytics.errors import ArgumentError, near_name
-from verify_analytics.model.frames import Frame, either
+from verify_analytics.model.frames import Frame
 
 from .by import is_time, key
+from .clusters import ALONE, CLUSTER, by_cluster, with_cluster
 from .counting import CONTEXT, Context, Ints, context_of, groups_of, places_in, with_keys
 from .engine import collected
 
-CLUSTERS = ("session", "recipient")
 CATEGORY = "_category"
 
 
@@ -64,24 +63,6 @@ class Tally:
         return found
 
 
-def checked_cluster(cluster: str) -> str:
-    """Make sure that a unit of independence is one that is known.
-
-    Raises
-    ------
-    ArgumentError
-        For another name.
-    """
-    if cluster not in CLUSTERS:
-        raise ArgumentError(f"cluster={cluster!r} is no unit of independence: {near_name(str(cluster), CLUSTERS)}")
-    return cluster
-
-
-def cluster_columns(cluster: str) -> list[str]:
-    """Name the columns that a unit of independence is read from."""
-    return ["session_id", "recipient_key"] if cluster == "recipient" else ["session_id"]
-
-
 def tally(
     frame: Frame,
     by: Sequence[str],
@@ -92,6 +73,7 @@ def tally(
     cluster: str,
     context: Sequence[str] = CONTEXT,
     top: int | None = None,
+    of_sessions: bool = False,
 ) -> Tally:
     """Count rows by split and category, in the engine, clusters of the same make-up together.
 
@@ -113,6 +95,8 @@ def tally(
         The columns that say from when and how the data are seen.
     top
         How many groups are kept apart.
+    of_sessions
+        Whether each row is a session.
 
     Raises
     ------
@@ -121,7 +105,9 @@ def tally(
     """
     named = frame.with_columns(category.alias(CATEGORY))
     flags = {name: nw.col(CATEGORY) == name for name in categories}
-    return tally_flags(named, by, flags, started=started, cluster=cluster, context=context, top=top)
+    return tally_flags(
+        named, by, flags, started=started, cluster=cluster, context=context, top=top, of_sessions=of_sessions
+    )
 
 
 def tally_flags(
@@ -133,12 +119,13 @@ def tally_flags(
     cluster: str,
     context: Sequence[str] = CONTEXT,
     top: int | None = None,
+    of_sessions: bool = False,
 ) -> Tally:
     """Count rows by split, and how many have each of some properties; a row may have several, or none.
 
     Parameters
     ----------
-    frame, by, started, cluster, context, top
+    frame, by, started, cluster, context, top, of_sessions
         As for `tally`.
     flags
         Each property by its name, true or false and never null. Of what is given to `Tally.total` and
@@ -150,27 +137,14 @@ def tally_flags(
         As for `tally`.
     """
     keys = ["_all", *(key(name) for name in by)]
-    session = nw.col("session_id")
-    unit = either("recipient_key", "session_id") if cluster == "recipient" else session
     columns = [_column(name) for name in flags]
-    flagged = with_keys(frame.with_columns(_cluster=unit), by, started=started, top=top).with_columns(
+    clustered = with_cluster(frame, cluster, of_sessions=of_sessions)
+    flagged = with_keys(clustered, by, started=started, top=top).with_columns(
         nw.when(flag).then(nw.lit(1)).otherwise(nw.lit(0)).cast(nw.Int64).alias(_column(name))
         for name, flag in flags.items()
     )
-    ends = [f"{name}_{end}" for name in context for end in ("min", "max")]
-    of_clusters = (
-        flagged.select(*keys, "_cluster", *columns, *context)
-        .group_by(*keys, "_cluster")
-        .agg(
-            *(nw.col(flag).sum() for flag in columns),
-            *(nw.col(name).min().alias(f"{name}_min") for name in context),
-            *(nw.col(name).max().alias(f"{name}_max") for name in context),
-        )
-        # DuckDB sums integers to 128 bits, which leave it as decimals.
-        .with_columns(nw.col(flag).cast(nw.Int64) for flag in columns)
-    )
     table = collected(
-        of_clusters.select(*keys, *columns, *ends)
+        by_cluster(flagged, keys, columns, context)
         .group_by(*keys, *columns)
         .agg(
             nw.len().alias("rows"),
@@ -223,23 +197,23 @@ def within_clusters(
         _counted=_any_of(count), **{f"_size_{i}": _any_of(names) for i, names in enumerate(sizes)}, **joined
     )
     of_sizes = [f"_size_{i}" for i in range(len(sizes))]
+    told = [*keys, *kinds, "_counted", *of_sizes]
+    alone, others = keyed.filter(nw.col(ALONE)), keyed.filter(~nw.col(ALONE))
     whole = (
-        keyed.group_by(*joined, "_cluster")
+        others.group_by(*joined, CLUSTER)
         .agg(nw.col(name).sum() for name in of_sizes)
         .with_columns(nw.col(name).cast(nw.Int64) for name in of_sizes)
     )
     parts = (
-        keyed.filter(nw.col("_counted") == 1)
-        .select(*keys, *joined, "_cluster", *kinds, "_counted")
-        .group_by(*keys, *joined, "_cluster", *kinds)
+        others.filter(nw.col("_counted") == 1)
+        .select(*keys, *joined, CLUSTER, *kinds, "_counted")
+        .group_by(*keys, *joined, CLUSTER, *kinds)
         .agg(nw.col("_counted").sum())
         .with_columns(nw.col("_counted").cast(nw.Int64))
     )
-    table = collected(
-        parts.join(whole, on=[*joined, "_cluster"], how="inner")
-        .group_by(*keys, *kinds, "_counted", *of_sizes)
-        .agg(nw.len().alias("rows"))
-    )
+    met = parts.join(whole, on=[*joined, CLUSTER], how="inner")
+    clusters = nw.concat([alone.filter(nw.col("_counted") == 1).select(*told), met.select(*told)])
+    table = collected(clusters.group_by(*told).agg(nw.len().alias("rows")))
     table = _in_one_order(table)
     ints = {name: table[name].to_numpy(dtype=np.int64) for name in ("_counted", "rows", *of_sizes)}
     return Within(table, found.places(table), ints["_counted"], ints["rows"], [ints[name] for name in of_sizes])

@@ -11,9 +11,10 @@ from verify_analytics.model import outcomes
 from verify_analytics.model.frames import either
 
 from .arrivals import arrivals_until, looked_from
+from .clusters import checked_cluster
 from .counting import moment
 from .frames import rate_rows
-from .tally import Tally, checked_cluster, tally_flags
+from .tally import Tally, tally_flags
 
 START, UNLISTED = "(start)", "(unlisted)"
 STATES = (*outcomes.STATES, UNLISTED)

@@ -13,13 +13,14 @@ from verify_analytics import stats
 from verify_analytics.errors import options_by_name
 
 from .by import SESSION_BY, By, checked_by
+from .clusters import checked_cluster
 from .counting import warn_if_stale
 from .frames import in_long_form, split_and_total, tally_rows, with_context
 from .judged import NOT_OBSERVABLE, of_source, tally_sessions, warn_if_blind
 from .outcomes import LEFT_OUT
 from .session_receipts import DELIVERED, NO_RECEIPT, PLACES, SILENT, judged, sessions_with_receipts
 from .sources import checked_sources
-from .tally import Tally, checked_cluster
+from .tally import Tally
 
 # Verified with one attempt: its receipt said yes, it said no, or there was none.
 ONE_YES, ONE_NO, ONE_NOTHING = "one_yes", "one_no", "one_nothing"

@@ -11,6 +11,7 @@ from verify_analytics import stats
 from verify_analytics.errors import options_by_name
 
 from .by import SESSION_BY, By, checked_by, columns_of, key
+from .clusters import by_cluster, checked_cluster, cluster_columns
 from .counting import Ints, warn_if_cut, warn_if_stale
 from .engine import collected, opened
 from .frames import in_long_form, split_and_total, tally_rows, with_context
@@ -25,7 +26,7 @@ from .judged import (
 )
 from .outcomes import LEFT_OUT
 from .sources import checked_sources, columns_of_source
-from .tally import CATEGORY, Tally, checked_cluster, cluster_columns
+from .tally import CATEGORY, Tally
 
 # With which attempt: further ones are taken together.
 PLACES = ("1", "2", "3_or_later")
@@ -224,13 +225,10 @@ def _attempts_by_cluster(found: Tally, verified: Sequence[str]) -> tuple[Ints, I
         The group, attempts, sessions, and how many clusters have these. One value each per row.
     """
     keys = ["_all", *(key(name) for name in found.by)]
-    of_clusters = (
-        found.frame.filter(nw.col(CATEGORY).is_in(list(verified)))
-        .select(*keys, "_cluster", "_attempt", _size=nw.lit(1))
-        .group_by(*keys, "_cluster")
-        .agg(nw.col("_attempt").sum(), nw.col("_size").sum())
-        .with_columns(nw.col("_attempt").cast(nw.Int64), nw.col("_size").cast(nw.Int64))
+    verified_ones = found.frame.filter(nw.col(CATEGORY).is_in(list(verified))).with_columns(
+        nw.col("_attempt").cast(nw.Int64), _size=nw.lit(1).cast(nw.Int64)
     )
+    of_clusters = by_cluster(verified_ones, keys, ["_attempt", "_size"])
     table = collected(of_clusters.group_by(*keys, "_attempt", "_size").agg(rows=nw.len()))
     table = table.sort_values(list(table.columns), kind="stable", ignore_index=True)
     attempts, size, rows = (table[name].to_numpy(dtype=np.int64) for name in ("_attempt", "_size", "rows"))

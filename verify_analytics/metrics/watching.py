@@ -105,6 +105,7 @@ def watched(
         cluster=cluster,
         context=context,
         top=top,
+        of_sessions=unit == "session",
     )
     effect = stats.cluster_wilson(found.clusters(["arrived"], ["arrived", "not"])).design_effect
     return Watched(counts, effect)

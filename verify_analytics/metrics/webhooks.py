@@ -15,11 +15,12 @@ from verify_analytics.model.moments import SECOND_US
 
 from .arrivals import arrivals_until, looked_from
 from .by import CALLBACK_BY, By, checked_by
+from .clusters import checked_cluster
 from .counting import Context, moment, warn_if_stale
 from .frames import in_long_form, split_and_total, tally_rows
 from .gaps import LAST_TRY_MINUTES, gaps_between, pulse_rows
 from .periods import MINUTE_US
-from .tally import Tally, checked_cluster, tally_flags
+from .tally import Tally, tally_flags
 
 # The provider tries again 60 s after the first try, 120 s after that one and 240 s after that (its page on callbacks).
 RETRY_SECONDS = (60, 120, 240)

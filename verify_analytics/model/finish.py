@@ -14,7 +14,7 @@ from verify_analytics.model.coverage import unobserved, with_coverage
 from verify_analytics.model.fold import folded, opened_callbacks
 from verify_analytics.model.frames import Frame, any_of, differ, names, opened
 from verify_analytics.model.moments import SECOND_US, duration_us, microseconds, moment
-from verify_analytics.model.roles import with_neighbours, with_role, with_session_facts, with_start
+from verify_analytics.model.roles import with_place, with_role
 from verify_analytics.model.sources import with_reports
 
 DEFAULT_PATIENCE = "15min"
@@ -114,7 +114,7 @@ class _View(NamedTuple):
 
 def _finished(states: Frame, view: _View, verifications: IntoFrame | None, pulse: IntoFrame | None) -> Frame:
     """Look at states; each step adds columns that the next ones read."""
-    placed = with_session_facts(with_start(with_neighbours(_settled(states))))
+    placed = with_place(_settled(states))
     sourced = with_reports(placed, states, verifications, as_of_us=view.as_of_us)
     covered = with_coverage(with_role(sourced), pulse, as_of_us=view.as_of_us)
     mature = nw.col("started_us") <= view.as_of_us - view.patience_us

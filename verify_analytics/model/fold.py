@@ -17,8 +17,10 @@ from verify_analytics.model.columns import (
     require,
     with_microseconds,
 )
-from verify_analytics.model.frames import Frame, beside, names, opened
+from verify_analytics.model.frames import WHOLE, Frame, beside, is_duckdb, names, opened
+from verify_analytics.model.repeated import joined_where_repeated
 
+_TEXTS = tuple(fact for fact in FACTS if fact not in WHOLE)
 _NEEDED = [column.name for column in with_microseconds(CALLBACKS)]
 
 
@@ -54,7 +56,8 @@ def opened_callbacks(callbacks: IntoFrame) -> Frame:
 
 def folded(callbacks: Frame) -> Frame:
     """Fold what `opened_callbacks` gave."""
-    return _joined(_states_of_callbacks(callbacks))
+    single = _states_of_callbacks(callbacks)
+    return joined_where_repeated(_by_texts(single)) if is_duckdb(single) else _joined(single)
 
 
 def merge(states: IntoFrameT, *more: IntoFrameT) -> IntoFrameT:
@@ -82,7 +85,8 @@ def merge(states: IntoFrameT, *more: IntoFrameT) -> IntoFrameT:
     for part in parts:
         require(STATES, names(part), what="states", advice="Make them with model.fold(callbacks)")
     together = parts[0] if len(parts) == 1 else nw.concat([part.select(*STATES) for part in parts])
-    return nw.to_native(_joined(together))  # type: ignore[no-any-return]
+    whole = joined_where_repeated(together) if is_duckdb(together) else _joined(together)
+    return nw.to_native(whole)  # type: ignore[no-any-return]
 
 
 def _joined(states: Frame) -> Frame:
@@ -92,6 +96,23 @@ def _joined(states: Frame) -> Frame:
         *(nw.col(name).max() for name in LARGEST),
     )
     return grouped.select(*STATES)
+
+
+def _by_texts(states: Frame) -> Frame:
+    """Take the smallest and the largest by the texts that should not vary, and no text but those of error codes.
+
+    A text is dear to hold as the smallest of a group so far, and cheap as what names the group. Almost every attempt
+    says the same in all its callbacks, and then this is its one row.
+    """
+    held = {name for text in _TEXTS for name in (text, f"{text}_max")} | {"is_attempt"}
+    grouped = states.group_by(*_TEXTS).agg(
+        *(nw.col(name).min() for name in SMALLEST if name not in held),
+        *(nw.col(name).max() for name in LARGEST if name not in held),
+    )
+    named = with_key(grouped).with_columns(
+        is_attempt=~nw.col("attempt_id").is_null(), **{f"{text}_max": nw.col(text) for text in _TEXTS}
+    )
+    return named.select(*STATES)
 
 
 def with_key(callbacks: Frame) -> Frame:

@@ -74,6 +74,11 @@ def _wants_gaps(values: Any, name: str) -> bool:
     return kind == "Int64" or (name in WHOLE and kind == "int64")
 
 
+def is_duckdb(frame: Frame) -> bool:
+    """Say whether DuckDB does the work."""
+    return frame.implementation.is_duckdb()
+
+
 def names(frame: Frame) -> list[str]:
     """Name the columns; nothing is read."""
     return frame.collect_schema().names()

@@ -1,5 +1,6 @@
 """Small frames of attempts and sessions that one can check by eye, on every engine."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -143,7 +144,9 @@ def attempts_of() -> Build:
 
     def build(rows: list[dict[str, Any]]) -> pd.DataFrame:
         named = [{"key": f"a{i}", "attempt_id": f"a{i}", "session_id": f"s{i}", **row} for i, row in enumerate(rows)]
-        return typed(named, ATTEMPT_DEFAULTS)
+        in_session = Counter(row["session_id"] for row in named if row.get("is_attempt", True))
+        counted = [{"attempts_in_session": in_session[row["session_id"]], **row} for row in named]
+        return typed(counted, ATTEMPT_DEFAULTS)
 
     return build
 
