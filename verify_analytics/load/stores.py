@@ -1,6 +1,8 @@
 """How is a live store read? Streamed once, in short reads, into a table of DuckDB; nothing is ever written to it."""
 
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from importlib import import_module
 from typing import Any, Protocol
@@ -15,6 +17,12 @@ from verify_analytics.model.columns import MICROSECONDS, Column, require
 
 # Rows of one read. A longer one would keep SQLite from folding its log back while the collector writes.
 PAGE = 100_000
+# Rows that are copied at once: DuckDB copies less than some of its row groups (122,880 rows) twice.
+COPIED = 500_000
+# Rows that the driver of SQLite hands over at once; its own choice of 1,024 costs a fifth of the time.
+BATCH = 16_384
+# Reading and copying go on beside each other; two that read keep one that copies busy.
+READERS = 2
 # The integer key by which a table of SQLite is read in pages; a table without one is small and read at once.
 _KEYS = {"callbacks": "callback_id", "verifications": "verification_id"}
 
@@ -58,7 +66,7 @@ def streamed(where: Any, table: str, columns: tuple[Column, ...]) -> Any:
     try:
         with _opened(where) as (store, said):
             _check(store.columns_of(table), table, columns, said)
-            for rows in told(store.rows(table, columns), table):
+            for rows in _gathered(told(store.rows(table, columns), table)):
                 into.register("arriving", rows)
                 into.execute(put)
                 into.unregister("arriving")
@@ -66,6 +74,20 @@ def streamed(where: Any, table: str, columns: tuple[Column, ...]) -> Any:
         into.execute(f"DROP TABLE {name}")
         raise
     return into.table(name)
+
+
+def _gathered(pages: Iterable[Any]) -> Iterator[Any]:
+    """Put pages together until they are worth copying."""
+    import pyarrow as pa
+
+    held: list[Any] = []
+    for rows in pages:
+        held.append(rows)
+        if sum(page.num_rows for page in held) >= COPIED:
+            yield pa.concat_tables(held)
+            held = []
+    if held:
+        yield pa.concat_tables(held)
 
 
 def told(pages: Iterable[tuple[Any, float | None]], table: str) -> Iterator[Any]:
@@ -118,7 +140,7 @@ def _opened(where: Any) -> Iterator[tuple[Store, str]]:
         ) from None
     try:
         with closing(dbapi.connect(address, autocommit=True)) as opened:
-            yield kind(opened), said
+            yield kind(opened, lambda: closing(dbapi.connect(address, autocommit=True))), said
     except dbapi.Error as error:
         reason = str(error).splitlines()[0].replace(address, said)
         raise SchemaError(f"{said} cannot be read as a store: {reason}") from None
@@ -131,8 +153,8 @@ def _read(database: Any, query: str) -> Any:
 
 
 class _Sqlite:
-    def __init__(self, database: Any) -> None:
-        self._database = database
+    def __init__(self, database: Any, connect: Callable[[], Any]) -> None:
+        self._database, self._connect = database, connect
 
     def columns_of(self, table: str) -> list[str]:
         found = _read(self._database, f"SELECT name FROM pragma_table_info('{table}')")  # noqa: S608 - declared names
@@ -142,37 +164,59 @@ class _Sqlite:
     def rows(self, table: str, columns: tuple[Column, ...]) -> Iterator[tuple[Any, float | None]]:
         key = _KEYS.get(table)
         if key is None:
-            yield self._typed(table, columns, ""), 1.0
+            yield self._typed(table, columns, "", self._database), 1.0
             return
         # Rows written while we read would keep us reading.
         ends = f"SELECT min({key}) AS oldest, max({key}) AS newest FROM {table}"  # noqa: S608 - declared names
         ids = _read(self._database, ends)
         oldest, newest = ids["oldest"][0].as_py(), ids["newest"][0].as_py()
-        last = 0
-        while newest is not None and last < newest:
-            bound = f"WHERE {key} > {last} AND {key} <= {newest} ORDER BY {key} LIMIT {PAGE}"
-            rows = self._typed(table, columns, bound, key)
-            last = rows[key][-1].as_py()
-            # Told by ids: of a store that was pruned in the middle this is a guess.
-            yield rows, (last - oldest + 1) / (newest - oldest + 1)
+        if newest is None:
+            return
+        begin, pages = oldest, deque[tuple[int, Future[Any]]]()
+        with ThreadPoolExecutor(READERS, "load") as readers:
+            while begin <= newest or pages:
+                while begin <= newest and len(pages) <= READERS:
+                    end = min(begin + PAGE - 1, newest)
+                    page = readers.submit(self._page, table, columns, f"WHERE {key} BETWEEN {begin} AND {end}")
+                    pages.append((end, page))
+                    begin = end + 1
+                end, page = pages.popleft()
+                rows = page.result()
+                if rows.num_rows:
+                    # Told by ids: of a store that was pruned in the middle this is a guess.
+                    yield rows, (end - oldest + 1) / (newest - oldest + 1)
+                else:
+                    begin = max(begin, self._next(table, key, end, newest))
 
-    def _typed(self, table: str, columns: tuple[Column, ...], bound: str, key: str | None = None) -> Any:
+    def _next(self, table: str, key: str, end: int, newest: int) -> int:
+        """Find where rows go on after a gap; ids are given out once, and a gap may be wide."""
+        query = f"SELECT min({key}) AS id FROM {table} WHERE {key} > {end}"  # noqa: S608 - declared names
+        found: int | None = _read(self._database, query)["id"][0].as_py()
+        return newest + 1 if found is None else found
+
+    def _page(self, table: str, columns: tuple[Column, ...], bound: str) -> Any:
+        """Read a page on a connection of its own, which no other thread uses."""
+        with self._connect() as database:
+            return self._typed(table, columns, bound, database)
+
+    def _typed(self, table: str, columns: tuple[Column, ...], bound: str, database: Any) -> Any:
         """Read rows with the declared types, whatever they hold.
 
         The driver takes a column's type from the first values it meets, and a column that begins with nulls would be
         numbers. So a row of the right types is read first, and left out again.
         """
         wanted = [(column.name, "'text'" if column.kind == "text" else "1") for column in columns]
-        if key is not None:
-            wanted.append((key, "1"))
         typed = ", ".join(f'{value} AS "{name}"' for name, value in wanted)
         names = ", ".join(f'"{name}"' for name, _ in wanted)
-        query = f"SELECT {typed} UNION ALL SELECT * FROM (SELECT {names} FROM {table} {bound})"  # noqa: S608 - declared names
-        return _read(self._database, query).slice(1)
+        query = f"SELECT {typed} UNION ALL SELECT {names} FROM {table} {bound}"  # noqa: S608 - declared names
+        with closing(database.cursor()) as cursor:
+            cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": str(BATCH)})
+            cursor.execute(query)
+            return cursor.fetch_arrow_table().slice(1)
 
 
 class _Postgresql:
-    def __init__(self, database: Any) -> None:
+    def __init__(self, database: Any, _connect: Callable[[], Any]) -> None:
         self._database = database
 
     def columns_of(self, table: str) -> list[str]:
@@ -188,5 +232,9 @@ class _Postgresql:
         names = ", ".join(f'"{column.name}"' for column in columns)
         with closing(self._database.cursor()) as cursor:
             cursor.execute(f"SELECT {names} FROM {table}")  # noqa: S608 - declared names
-            for batch in cursor.fetch_record_batch():
-                yield pa.Table.from_batches([batch]), None
+            batches = iter(cursor.fetch_record_batch())
+            with ThreadPoolExecutor(1, "load") as reader:
+                coming = reader.submit(next, batches, None)
+                while (batch := coming.result()) is not None:
+                    coming = reader.submit(next, batches, None)
+                    yield pa.Table.from_batches([batch]), None

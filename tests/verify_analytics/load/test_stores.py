@@ -58,6 +58,31 @@ def test_columns_that_begin_with_two_thousand_nulls_keep_their_types(store: Any,
     }
 
 
+def test_a_wide_gap_between_ids_is_passed_at_once(
+    store: Any, callback: Any, rows_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stores, "PAGE", 2)
+    file = store({"callbacks": [callback(i, "sent") for i in range(5)]})
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("UPDATE callbacks SET callback_id = callback_id + 4000000000 WHERE callback_id > 3")
+        database.commit()
+    found = rows_of(load.callbacks(file), "received_us")
+    assert [row["received_us"] for row in found] == [row["received_us"] for row in rows_of(load.callbacks(file))]
+    assert len(found) == 5
+
+
+@pytest.mark.parametrize("copied", [1, 3, 100])
+def test_rows_come_in_the_order_of_the_store_however_many_are_copied_at_once(
+    copied: int, store: Any, callback: Any, rows_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stores, "PAGE", 2)
+    monkeypatch.setattr(stores, "COPIED", copied)
+    file = store({"callbacks": [callback(i, "sent") for i in range(9)]})
+    with closing(sqlite3.connect(file)) as database:
+        written = [name for (name,) in database.execute("SELECT arrival_id FROM callbacks ORDER BY callback_id")]
+    assert [row["arrival_id"] for row in rows_of(load.callbacks(file))] == written
+
+
 @pytest.mark.parametrize("page", [1, 2, 3, 100])
 def test_pages_of_any_size_give_every_row_once(
     page: int, store: Any, callback: Any, rows_of: Any, monkeypatch: pytest.MonkeyPatch
