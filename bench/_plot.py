@@ -13,6 +13,7 @@ from verify_analytics.charts import canvas, palette
 # 1 is linear: ten times the rows, ten times the time.
 LOOKS = {
     "ours on DuckDB": palette.CHANNELS["sms"],
+    "ours by day": palette.CHANNELS["rcs"],
     "ours on Polars": palette.CHANNELS["whatsapp"],
     "by hand in pandas": palette.CHANNELS["voice"],
 }

@@ -9,6 +9,7 @@ import argparse
 import json
 import pickle
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -64,7 +65,8 @@ def ours(archive: Path, laps: Laps, engine: str) -> dict[str, pd.DataFrame]:
     """Ask with the package, on one of its engines."""
     import polars as pl
 
-    from verify_analytics import load, metrics, model
+    from verify_analytics import load, model
+    from verify_analytics.load.connection import forget
 
     bringing = {"callbacks": load.callbacks, "verifications": load.verifications, "pulse": load.pulse}
     tables: list[Any] = [
@@ -77,7 +79,43 @@ def ours(archive: Path, laps: Laps, engine: str) -> dict[str, pd.DataFrame]:
     states = laps.take("fold", lambda: keep(model.fold(tables[0])))
     told, pulse = tables[1:] if engine == "duckdb" else [table.collect() for table in tables[1:]]
     attempts = laps.take("finish", lambda: keep(model.finish(states, as_of=AS_OF, verifications=told, pulse=pulse)))
+    if engine == "duckdb":
+        # Nobody asks states any more.
+        forget(states)
+    else:
+        del states
     sessions = laps.take("sessions", lambda: keep(model.sessions(attempts)))
+    return asked(attempts, sessions, laps)
+
+
+def by_day(archive: Path, laps: Laps) -> dict[str, pd.DataFrame]:
+    """Ask with the package where memory is short: some days are folded at a time, and what follows is on the disk."""
+    from verify_analytics import load, model
+
+    shutil.rmtree(archive / "states", ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="kept-", dir=archive.parent) as folder:
+        # Rows may then be written as they come, and none has to wait in memory for those before it.
+        load.connection().execute("SET preserve_insertion_order = false")
+
+        def kept(relation: Any, name: str) -> Any:
+            file = f"{folder}/{name}.parquet"
+            relation.to_parquet(file, compression="lz4")
+            return load.connection().read_parquet(file)
+
+        states = laps.take("fold", lambda: load.states(archive, as_of=AS_OF))
+        told, pulse = load.verifications(archive), load.pulse(archive)
+        attempts = laps.take(
+            "finish",
+            lambda: kept(model.finish(states, as_of=AS_OF, verifications=told, pulse=pulse), "attempts"),
+        )
+        sessions = laps.take("sessions", lambda: kept(model.sessions(attempts), "sessions"))
+        return asked(attempts, sessions, laps)
+
+
+def asked(attempts: Any, sessions: Any, laps: Laps) -> dict[str, pd.DataFrame]:
+    """Ask the four main metrics."""
+    from verify_analytics import metrics
+
     return {
         "delivery_rate": laps.take("delivery_rate", lambda: metrics.delivery_rate(attempts, by="channel")),
         "error_codes": laps.take("error_codes", lambda: metrics.error_codes(attempts, by="channel")),
@@ -117,6 +155,7 @@ def distinct(archive: Path, laps: Laps) -> dict[str, pd.DataFrame]:
 
 WAYS: dict[str, Callable[[Path, Laps], dict[str, pd.DataFrame]]] = {
     "ours on DuckDB": lambda archive, laps: ours(archive, laps, "duckdb"),
+    "ours by day": by_day,
     "ours on Polars": lambda archive, laps: ours(archive, laps, "polars"),
     "by hand in pandas": by_hand,
     "distinct attempts": distinct,
