@@ -89,26 +89,13 @@ def ours(archive: Path, laps: Laps, engine: str) -> dict[str, pd.DataFrame]:
 
 
 def by_day(archive: Path, laps: Laps) -> dict[str, pd.DataFrame]:
-    """Ask with the package where memory is short: some days are folded at a time, and what follows is on the disk."""
-    from verify_analytics import load, model
+    """Ask with the package where memory is short: some days are folded at a time, some sessions finished at a time."""
+    from verify_analytics import load
 
     shutil.rmtree(archive / "states", ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix="kept-", dir=archive.parent) as folder:
-        # Rows may then be written as they come, and none has to wait in memory for those before it.
-        load.connection().execute("SET preserve_insertion_order = false")
-
-        def kept(relation: Any, name: str) -> Any:
-            file = f"{folder}/{name}.parquet"
-            relation.to_parquet(file, compression="lz4")
-            return load.connection().read_parquet(file)
-
-        states = laps.take("fold", lambda: load.states(archive, as_of=AS_OF))
-        told, pulse = load.verifications(archive), load.pulse(archive)
-        attempts = laps.take(
-            "finish",
-            lambda: kept(model.finish(states, as_of=AS_OF, verifications=told, pulse=pulse), "attempts"),
-        )
-        sessions = laps.take("sessions", lambda: kept(model.sessions(attempts), "sessions"))
+        laps.take("fold", lambda: load.states(archive, as_of=AS_OF))
+        attempts, sessions = laps.take("finish", lambda: load.kept_attempts(archive, folder, as_of=AS_OF))
         return asked(attempts, sessions, laps)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -20,11 +20,14 @@ from verify_analytics.load import exclusions, files, frames, leftout, several, s
 from verify_analytics.load.asked import PLIVO
 from verify_analytics.load.connection import connection, forget, keep
 from verify_analytics.load.exclusions import Exclusions
+from verify_analytics.load.in_parts import Finished, finished_in, on_duckdb
 from verify_analytics.load.known_states import states_of
 from verify_analytics.load.mapping import Mapped, mapped
 from verify_analytics.load.places import Place, place_of
 from verify_analytics.load.watching import watched
 from verify_analytics.model.columns import CALLBACKS, PULSE, VERIFICATIONS, Column
+from verify_analytics.model.finish import DEFAULT_PATIENCE
+from verify_analytics.model.sessions import DEFAULT_WINDOW
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,6 +38,7 @@ __all__ = [
     "callbacks",
     "connection",
     "keep",
+    "kept_attempts",
     "left_out",
     "pulse",
     "states",
@@ -144,6 +148,55 @@ def states(where: Any, *, as_of: str | datetime, callbacks: Any | None = None) -
     ['key', 'is_attempt', 'provider']
     """
     return states_of(where, lambda: _callbacks(where) if callbacks is None else callbacks, as_of=as_of)
+
+
+@options_by_name
+def kept_attempts(
+    where: Any,
+    folder: str | Path,
+    *,
+    as_of: str | datetime,
+    patience: str | timedelta = DEFAULT_PATIENCE,
+    window: str | timedelta = DEFAULT_WINDOW,
+) -> Finished:
+    """Work out attempts and sessions that are more than memory holds, some sessions after the others, into files.
+
+    Parameters
+    ----------
+    where
+        As for `states`, but no dataframe. Verifications and pulse are brought in from the same place.
+    folder
+        Where ``attempts/`` and ``sessions/`` are written as Parquet; what was there of an earlier call is replaced once
+        the last part is written. It takes about a hundred bytes a callback.
+    as_of, patience
+        As for ``model.attempts``.
+    window
+        As for ``model.sessions``.
+
+    Returns
+    -------
+    Finished
+        ``attempts`` and ``sessions``: DuckDB relations over the files, with the columns `model.ATTEMPTS` and
+        `model.SESSIONS`, equal to what ``model.attempts`` and ``model.sessions`` give. One row per key, and per
+        session_id. Metrics take them as they are, and read only the columns they need.
+
+    Raises
+    ------
+    NotFoundError, SchemaError, ArgumentError
+        As for `states`; for a dataframe; for a ``patience`` or ``window`` that cannot be read.
+    VerifyAnalyticsError
+        If the folder cannot be written. Nothing of what was begun is left.
+    """
+    known = on_duckdb(states(where, as_of=as_of))
+    return finished_in(
+        folder,
+        known,
+        as_of=as_of,
+        patience=patience,
+        window=window,
+        verifications=verifications(where),
+        pulse=pulse(where),
+    )
 
 
 @options_by_name

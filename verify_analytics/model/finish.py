@@ -12,10 +12,10 @@ from verify_analytics.model import outcomes
 from verify_analytics.model.columns import ATTEMPTS, FACTS, STATES, require
 from verify_analytics.model.coverage import unobserved, with_coverage
 from verify_analytics.model.fold import folded, opened_callbacks
-from verify_analytics.model.frames import Frame, any_of, differ, names, opened
+from verify_analytics.model.frames import Frame, any_of, beside, differ, names, opened
 from verify_analytics.model.moments import SECOND_US, duration_us, microseconds, moment
 from verify_analytics.model.roles import with_place, with_role
-from verify_analytics.model.sources import with_reports
+from verify_analytics.model.sources import reported_minutes, with_reports
 
 DEFAULT_PATIENCE = "15min"
 
@@ -101,6 +101,47 @@ def finish(
     return nw.to_native(_finished(frame, view, verifications, pulse))  # type: ignore[no-any-return]
 
 
+def minutes_of_reports(states: IntoFrameT, *, as_of: str | datetime, verifications: IntoFrame | None) -> IntoFrameT:
+    """Say minute by minute when each source reported and was silent, for `finish_some`.
+
+    Parameters
+    ----------
+    states
+        Of all sessions.
+    as_of, verifications
+        As for `attempts`.
+    """
+    frame = opened(states)
+    made = reported_minutes(frame, verifications, as_of_us=microseconds(moment(as_of)))
+    return nw.to_native(made)  # type: ignore[no-any-return]
+
+
+def finish_some(
+    states: IntoFrameT,
+    minutes: IntoFrame,
+    *,
+    as_of: str | datetime,
+    patience: str | timedelta,
+    verifications: IntoFrame | None,
+    pulse: IntoFrame | None,
+) -> IntoFrameT:
+    """Do as `finish` for whole sessions that are some of many.
+
+    Parameters
+    ----------
+    states
+        All states of some sessions.
+    minutes
+        What `minutes_of_reports` gave for the states of all.
+    as_of, patience, verifications, pulse
+        As for `attempts`; of verifications those of these sessions are enough.
+    """
+    view = _View(moment(as_of), duration_us(patience, name="patience"))
+    frame = opened(states)
+    made = _finished(frame, view, verifications, pulse, minutes=beside(frame, minutes, what="minutes"))
+    return nw.to_native(made)  # type: ignore[no-any-return]
+
+
 class _View(NamedTuple):
     """From where we look, and how patiently."""
 
@@ -112,10 +153,18 @@ class _View(NamedTuple):
         return microseconds(self.as_of)
 
 
-def _finished(states: Frame, view: _View, verifications: IntoFrame | None, pulse: IntoFrame | None) -> Frame:
+def _finished(
+    states: Frame,
+    view: _View,
+    verifications: IntoFrame | None,
+    pulse: IntoFrame | None,
+    minutes: Frame | None = None,
+) -> Frame:
     """Look at states; each step adds columns that the next ones read."""
     placed = with_place(_settled(states))
-    sourced = with_reports(placed, states, verifications, as_of_us=view.as_of_us)
+    if minutes is None:
+        minutes = reported_minutes(states, verifications, as_of_us=view.as_of_us)
+    sourced = with_reports(placed, minutes, verifications, as_of_us=view.as_of_us)
     covered = with_coverage(with_role(sourced), pulse, as_of_us=view.as_of_us)
     mature = nw.col("started_us") <= view.as_of_us - view.patience_us
     finished = covered.with_columns(

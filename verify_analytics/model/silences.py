@@ -23,31 +23,36 @@ _NEVER = 2**62
 _SUMMED = ("_reached", *(f"_told_{source}" for source in SOURCES))
 
 
-def with_silences(attempts: Frame, states: Frame, reports: Frame | None) -> Frame:
-    """Add for each source its first and last report, and the first long silence that was not over at the start.
+def minutes_of(states: Frame, reports: Frame | None) -> Frame:
+    """Reduce what all sources told to one row per minute in which there was any: their reports and long silences.
 
     Parameters
     ----------
-    attempts
-        With the session's facts.
     states
-        What they were made of. They are read again, as far as needed: an engine that is lazy would make the attempts
-        with all their neighbours twice. The first callback of each that says verified is a report of ``callback``.
+        Of all sessions. They are read by themselves, and only as far as needed: an engine that is lazy would make the
+        attempts with all their neighbours twice. The first callback of each that says verified is a report of
+        ``callback``.
     reports
         Of the application, received by now, or None.
 
     Returns
     -------
     Frame
-        With ``…_first_us`` and ``…_last_us``, by reception; ``…_silence_from_us`` and ``…_silence_until_us``, whole
-        minutes, the end excluded; null where no long silence follows the start of the session.
+        ``_minute``, counted since 1970 UTC; for each source ``…_first_us`` and ``…_last_us``, by reception;
+        ``…_silence_from_us`` and ``…_silence_until_us``, whole minutes, the end excluded: the first long silence that
+        was not over in that minute, null where none follows.
     """
     minutes = _minutes(states, reports)
     for source in SOURCES:
         minutes = _with_silence(minutes, source)
     found = [f"{source}_{what}_us" for source in SOURCES for what in ("first", "last", "silence_from", "silence_until")]
+    return minutes.select("_minute", *found)
+
+
+def with_silences(attempts: Frame, minutes: Frame) -> Frame:
+    """Put beside each attempt what `minutes_of` says of the minute its session began in."""
     placed = attempts.with_columns(_minute=either("_attempts_begun", "_any_begun") // MINUTE_US)
-    return placed.join(minutes.select("_minute", *found), on="_minute", how="left")
+    return placed.join(minutes, on="_minute", how="left")
 
 
 def _sessions(states: Frame) -> Frame:

@@ -1,0 +1,91 @@
+"""Attempts that are worked out part by part are those that are worked out at once."""
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from verify_analytics import load, metrics, model
+from verify_analytics.errors import ArgumentError, VerifyAnalyticsError
+from verify_analytics.load import in_parts
+
+SAMPLE = "data/sample"
+AS_OF = "2026-10-29T00:00Z"
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(in_parts, "PART", 100)
+
+
+def at_once(window: str = "10min", patience: str = "15min") -> tuple[Any, Any]:
+    told, pulse = load.verifications(SAMPLE), load.pulse(SAMPLE)
+    callbacks = load.callbacks(SAMPLE)
+    attempts = load.keep(model.attempts(callbacks, as_of=AS_OF, patience=patience, verifications=told, pulse=pulse))
+    return attempts, model.sessions(attempts, window=window)
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_attempts_and_sessions_are_those_that_are_worked_out_at_once(tmp_path: Path, rows_of: Any) -> None:
+    attempts, sessions = at_once("5min", "20min")
+    kept = load.kept_attempts(SAMPLE, tmp_path / "kept", as_of=AS_OF, patience="20min", window="5min")
+    assert len(list((tmp_path / "kept" / "attempts").iterdir())) > 3
+    assert rows_of(kept.attempts, "key") == rows_of(attempts, "key")
+    assert rows_of(kept.sessions, "session_id") == rows_of(sessions, "session_id")
+
+
+def test_the_silences_of_a_source_are_those_of_all_sessions(tmp_path: Path, rows_of: Any) -> None:
+    attempts, _ = at_once()
+    kept = load.kept_attempts(SAMPLE, tmp_path, as_of=AS_OF)
+    found = rows_of(model.silences(kept.attempts), ["source", "from_us"])
+    assert found
+    assert found == rows_of(model.silences(attempts), ["source", "from_us"])
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_metrics_take_them_as_they_are(tmp_path: Path) -> None:
+    attempts, sessions = at_once()
+    kept = load.kept_attempts(SAMPLE, tmp_path, as_of=AS_OF)
+    assert metrics.delivery_rate(kept.attempts, by="channel").equals(metrics.delivery_rate(attempts, by="channel"))
+    assert metrics.time_to_verify(kept.sessions).equals(metrics.time_to_verify(sessions))
+
+
+def test_they_are_made_again_in_the_place_of_the_earlier_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(in_parts, "PART", 100)
+        load.kept_attempts(SAMPLE, tmp_path, as_of=AS_OF)
+    load.kept_attempts(SAMPLE, tmp_path, as_of="2026-10-15T00:00Z")
+    assert {path.name for path in tmp_path.iterdir()} == {"attempts", "sessions"}
+    assert [path.name for path in (tmp_path / "attempts").iterdir()] == ["part-0000.parquet"]
+
+
+def test_where_it_is_broken_off_the_earlier_ones_stay_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows_of: Any
+) -> None:
+    before = rows_of(load.kept_attempts(SAMPLE, tmp_path, as_of=AS_OF).attempts, "key")
+
+    def broken(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(in_parts, "sessions", broken)
+    with pytest.raises(KeyboardInterrupt):
+        load.kept_attempts(SAMPLE, tmp_path, as_of=AS_OF)
+    assert {path.name for path in tmp_path.iterdir()} == {"attempts", "sessions"}
+    files = load.connection().read_parquet(str(tmp_path / "attempts" / "*.parquet"))
+    assert rows_of(files, "key") == before
+    kept = "SELECT value FROM duckdb_settings() WHERE name = 'preserve_insertion_order'"
+    assert load.connection().execute(kept).fetchall() == [("true",)]
+
+
+def test_a_folder_that_cannot_be_written_is_said_with_what_to_try(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(
+        VerifyAnalyticsError, match=r"file.* could not be written: .*; give a folder on a disk with room"
+    ):
+        load.kept_attempts(SAMPLE, tmp_path / "file", as_of=AS_OF)
+
+
+def test_a_dataframe_is_in_memory_already(tmp_path: Path) -> None:
+    with pytest.raises(ArgumentError, match="DataFrame is in memory as a whole already; give an archive"):
+        load.kept_attempts(pq.read_table(f"{SAMPLE}/callbacks.parquet").to_pandas(), tmp_path, as_of=AS_OF)
