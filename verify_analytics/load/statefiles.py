@@ -33,6 +33,14 @@ class Part(NamedTuple):
     digest: str
 
 
+class Folded(NamedTuple):
+    """A part that is folded in: the digest of its bytes then, and between when its callbacks were received."""
+
+    digest: str
+    first_received_us: int
+    last_received_us: int
+
+
 class Day(NamedTuple):
     """The states of the attempts that were requested on one UTC day."""
 
@@ -44,11 +52,15 @@ class Day(NamedTuple):
 
 @dataclass
 class Kept:
-    """What the folder's list says: the parts that are folded in, and the days that hold their states."""
+    """What the folder's list says: the parts that are folded in, and the days that hold their states.
 
-    parts: dict[str, str] = field(default_factory=dict)
+    `gone` are parts that are folded in, and no more what the archive holds.
+    """
+
+    parts: dict[str, Folded] = field(default_factory=dict)
     days: dict[str, Day] = field(default_factory=dict)
     number: int = 0
+    gone: list[Folded] = field(default_factory=list)
 
 
 def parts_of(archive: Path) -> dict[str, Part] | None:
@@ -86,15 +98,17 @@ def read(archive: Path, parts: Mapping[str, Part]) -> Kept:
     """Read what is kept; nothing, where it is not of these parts, of another format, or not whole."""
     try:
         told = json.loads((archive / FOLDER / LIST).read_text())
-        kept = Kept(
-            dict(told["parts"]), {day: Day(*values) for day, values in told["days"].items()}, int(told["number"])
-        )
+        folded = {name: Folded(*values) for name, values in told["parts"].items()}
+        kept = Kept(folded, {day: Day(*values) for day, values in told["days"].items()}, int(told["number"]))
         version = told["states_version"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return Kept()
-    known = all(name in parts and parts[name].digest == digest for name, digest in kept.parts.items())
     whole = all((archive / FOLDER / day.file).is_file() for day in kept.days.values())
-    return kept if version == STATES_VERSION and known and whole else Kept(number=kept.number)
+    gone = [name for name, each in folded.items() if name not in parts or parts[name].digest != each.digest]
+    if version != STATES_VERSION or not whole or len(gone) == len(folded):
+        return Kept(number=kept.number)
+    kept.gone = [kept.parts.pop(name) for name in gone]
+    return kept
 
 
 def write(archive: Path, kept: Kept) -> None:
@@ -103,7 +117,7 @@ def write(archive: Path, kept: Kept) -> None:
     told: dict[str, Any] = {
         "states_version": STATES_VERSION,
         "number": kept.number,
-        "parts": dict(sorted(kept.parts.items())),
+        "parts": {name: list(values) for name, values in sorted(kept.parts.items())},
         "days": {day: list(values) for day, values in sorted(kept.days.items())},
     }
     made = folder / f"{LIST}.new"
@@ -123,14 +137,14 @@ def clear(archive: Path) -> None:
             shutil.rmtree(entry)
 
 
-def tidy(archive: Path, kept: Kept) -> None:
-    """Remove files that no list names: at once what was left half done, and what was replaced, after a day."""
+def tidy(archive: Path, kept: Kept, *, at_once: bool = False) -> None:
+    """Remove files that no list names: what was left half done, and what was replaced, `at_once` or after a day."""
     folder = archive / FOLDER
     named = {day.file for day in kept.days.values()}
     # By the clock of the disk they lie on: the list was written just now.
     now = (folder / LIST).stat().st_mtime
     for file in folder.glob("day=*/*"):
-        is_left = file.suffix != ".parquet" or now - file.stat().st_mtime > SPARED_SECONDS
+        is_left = at_once or file.suffix != ".parquet" or now - file.stat().st_mtime > SPARED_SECONDS
         if is_left and str(file.relative_to(folder)) not in named:
             file.unlink(missing_ok=True)
     for day in folder.glob("day=*"):

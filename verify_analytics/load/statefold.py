@@ -12,11 +12,14 @@ from glob import escape
 from pathlib import Path
 from typing import Any
 
+import narwhals as nw
+
 from verify_analytics.load import frames
 from verify_analytics.load.connection import connection, forget, keep, new_name
-from verify_analytics.load.statefiles import FOLDER, Day, Kept, Part, tidy, write
+from verify_analytics.load.statefiles import FOLDER, Day, Folded, Kept, Part, tidy, write
 from verify_analytics.model.columns import CALLBACKS, STATES
-from verify_analytics.model.fold import fold, merge
+from verify_analytics.model.fold import fold, merge, with_key
+from verify_analytics.model.frames import opened
 from verify_analytics.model.moments import EPOCH
 
 DAY_US = 86_400_000_000
@@ -73,6 +76,8 @@ def bring_up(archive: Path, kept: Kept, parts: Mapping[str, Part], told: Callabl
     told
         Given how many callbacks are folded of how many.
     """
+    if kept.gone:
+        _take_out(archive, kept)
     missing = {name: part for name, part in parts.items() if name not in kept.parts}
     total = sum(part.rows for part in missing.values())
     done = 0
@@ -83,7 +88,7 @@ def bring_up(archive: Path, kept: Kept, parts: Mapping[str, Part], told: Callabl
             _join(archive, kept, fresh)
         finally:
             forget(fresh)
-        kept.parts.update({name: part.digest for name, part in batch.items()})
+        kept.parts.update(_folded(archive, batch))
         write(archive, kept)
         done += sum(part.rows for part in batch.values())
         told(done, total)
@@ -101,6 +106,62 @@ def _batches(parts: Mapping[str, Part]) -> Iterator[dict[str, Part]]:
         batch[name] = part
     if batch:
         yield batch
+
+
+def _folded(archive: Path, batch: Mapping[str, Part]) -> dict[str, Folded]:
+    """Note of each part between when its callbacks were received; the statistics of its file tell."""
+    spans = {}
+    for name, part in batch.items():
+        ends = callbacks_in(archive, [name]).aggregate("min(received_us), max(received_us)").fetchall()[0]
+        # Without a callback it has a part in nothing.
+        spans[name] = Folded(part.digest, *(ends if ends[0] is not None else (1, 0)))
+    return spans
+
+
+def _take_out(archive: Path, kept: Kept) -> None:
+    """Fold anew what parts had a share in that are gone; nothing can be taken out of a minimum.
+
+    An attempt that had callbacks in a part was first heard of before the part's end and last after its begin. Whose
+    span meets no such part is as it was.
+    """
+    spans = [(part.first_received_us, part.last_received_us) for part in kept.gone]
+    doubt = " OR ".join(f"(first_received_us <= {high} AND last_received_us >= {low})" for low, high in spans)
+    met = [
+        name
+        for name, day in kept.days.items()
+        if any(day.first_received_us <= high and day.last_received_us >= low for low, high in spans)
+    ]
+    kept.gone = []
+    if met:
+        held = states_in(archive, [kept.days[day] for day in met]).filter(doubt)
+        doubtful = keep(held.project("key, first_received_us, last_received_us"))
+        joined = keep(_again(archive, kept, doubtful).project(f"{_COLUMNS}, {_HOME} AS home"))
+        try:
+            kept.number += 1
+            homes = [row[0] for row in joined.project("home").distinct().fetchall()]
+            for day in sorted({*met, *(_text(home) for home in homes)}):
+                _rewrite(archive, kept, day, doubtful, joined)
+        finally:
+            forget(joined)
+            forget(doubtful)
+    # Before the list is written: who was erased is in no file from then on, and a list of files that are no more is
+    # none, should this be broken off here.
+    tidy(archive, kept, at_once=True)
+    write(archive, kept)
+
+
+def _again(archive: Path, kept: Kept, doubtful: Any) -> Any:
+    """Fold the callbacks that are left of some attempts."""
+    low, high = doubtful.aggregate("min(first_received_us), max(last_received_us)").fetchall()[0]
+    parts = [
+        name
+        for name, part in kept.parts.items()
+        if low is not None and part.first_received_us <= high and part.last_received_us >= low
+    ]
+    # One part at least, for the shape: none of its callbacks need be of these attempts.
+    received = callbacks_in(archive, parts or list(kept.parts)[:1])
+    of_them = nw.to_native(with_key(opened(received))).join(doubtful.project("key"), "key", how="semi")
+    return fold(of_them.project(", ".join(received.columns)))
 
 
 def _join(archive: Path, kept: Kept, fresh: Any) -> None:

@@ -90,17 +90,24 @@ def test_whatever_came_in_whatever_parts_the_states_are_those_of_a_full_fold(
     )
     @given(
         steps=st.lists(st.lists(callbacks(), min_size=1, max_size=6), min_size=1, max_size=4),
+        lost=st.integers(0, 3),
         hot=st.lists(callbacks(), max_size=4),
         as_of=st.lists(st.sampled_from([moment + 1 for moment in MOMENTS]), min_size=2, max_size=2),
     )
-    def holds(steps: Any, hot: Any, as_of: list[int]) -> None:
+    def holds(steps: Any, lost: int, hot: Any, as_of: list[int]) -> None:
         archive.empty()
+        parts: dict[int, list[dict[str, Any]]] = {}
         known: list[dict[str, Any]] = []
         for number, step in enumerate(steps):
-            rows = [callback(**row) for row in step]
-            known += rows
-            archive.add(rows, f"part-{number}")
+            parts[number] = [callback(**row) for row in step]
+            known = [row for rows in parts.values() for row in rows]
+            archive.add(parts[number], f"part-{number}")
             # What is read of an earlier moment must be so after every step.
+            assert states(archive.path, as_of[0]) == folded(known, as_of[0])
+        if lost in parts and len(parts) > 1:
+            del parts[lost]
+            known = [row for rows in parts.values() for row in rows]
+            archive.lose(f"part-{lost}")
             assert states(archive.path, as_of[0]) == folded(known, as_of[0])
         more = [callback(**row) for row in hot]
         beside = parquet("beside.parquet", more)
@@ -211,6 +218,42 @@ def test_a_part_that_was_written_anew_is_folded_anew(midnight: Any, callback: An
     midnight.add([callback(0, "sent")], "one")
     found = rows_of(load.states(midnight.path, as_of=after(DAY)), "key")
     assert [(row["key"], row["accepted_us"] is None) for row in found] == [("a1", False), ("a2", True)]
+
+
+def test_a_part_that_is_gone_leaves_the_days_alone_that_it_had_no_share_in(
+    midnight: Any, callback: Any, after: Any, rows_of: Any
+) -> None:
+    midnight.add([callback(5 * DAY, "sent", attempt_id="later", requested_at=5 * DAY)], "later")
+    load.states(midnight.path, as_of=after(9 * DAY))
+    before = {file.relative_to(midnight.path) for file in midnight.path.glob("states/day=*/*.parquet")}
+    midnight.lose("one")
+    found = rows_of(load.states(midnight.path, as_of=after(9 * DAY)), "key")
+    assert found == rows_of(model.fold(load.callbacks(midnight.path)), "key")
+    left = {file.relative_to(midnight.path) for file in midnight.path.glob("states/day=*/*.parquet")}
+    assert {file.parent.name for file in before & left} == {"day=2026-09-06"}
+
+
+def test_who_was_erased_is_in_no_file_though_it_was_broken_off(
+    midnight: Any, callback: Any, after: Any, rows_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    midnight.add([callback(50, "sent", attempt_id="gone", recipient_key="k:gone")], "three")
+    load.states(midnight.path, as_of=after(DAY))
+    midnight.lose("three")
+
+    def cut_off(*_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(statefold, "write", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            load.states(midnight.path, as_of=after(DAY))
+    assert not any("gone" in keys for keys in _keys(midnight.path, rows_of))
+    assert [row["key"] for row in rows_of(load.states(midnight.path, as_of=after(DAY)), "key")] == ["a1", "a2"]
+
+
+def _keys(archive: Path, rows_of: Any) -> list[list[str]]:
+    files = sorted((archive / "states").rglob("*.parquet"))
+    return [[row["key"] for row in rows_of(load.connection().read_parquet(str(file)))] for file in files]
 
 
 @pytest.mark.parametrize("step", ["fold", "write", "tidy"])
