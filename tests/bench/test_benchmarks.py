@@ -86,9 +86,12 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
-# A report costs the same however small its store is.
+# These cost the same however small their data are.
+DEAR = {"report", "scale", "coverage", "refresh"}
+
+
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.full) if name == "report" else name for name in RUNS]
+    "name", [pytest.param(name, marks=pytest.mark.full) if name in DEAR else name for name in RUNS]
 )
 def test_a_benchmark_runs_to_its_end_prints_its_table_and_leaves_nothing_behind(name: str, folder: Path) -> None:
     if name == "slow_disk" and not (shutil.which("cc") or shutil.which("gcc")):

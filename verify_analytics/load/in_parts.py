@@ -100,11 +100,14 @@ def _make(
             # All rows of a session lie in one part.
             here = f"hash(session_id) % {parts} = {number}"
             known = None if told is None else told.filter(here)
-            made = finish_some(
-                states.filter(here), minutes, as_of=as_of, patience=patience, verifications=known, pulse=pulse
-            )
-            file = making / "attempts" / f"part-{number:04}.parquet"
-            _write(made, file)
+            # Finishing reads them several times over; from the files each time would be all of them.
+            some = keep(states.filter(here))
+            try:
+                made = finish_some(some, minutes, as_of=as_of, patience=patience, verifications=known, pulse=pulse)
+                file = making / "attempts" / f"part-{number:04}.parquet"
+                _write(made, file)
+            finally:
+                forget(some)
             _write(sessions(_read(file), window=window), making / "sessions" / file.name)
             tell("attempts", whole * (number + 1) // parts, whole)
     finally:
