@@ -47,7 +47,7 @@ def slope(one: tuple[float, float], other: tuple[float, float]) -> float:
 
 
 def draw(figures: Path, target: Path) -> None:
-    """Draw both beside each other, each line named at its end."""
+    """Draw both beside each other, with the slope of each line."""
     with canvas.house_style():
         figure, panels = plt.subplots(1, 2, figsize=(9, 4.2), layout="constrained")
         for panel, name, unit in zip(
@@ -57,25 +57,27 @@ def draw(figures: Path, target: Path) -> None:
                 _line(panel, way, [(float(run.callbacks), float(getattr(run, name))) for run in runs])
             panel.set_xscale("log")
             panel.set_yscale("log")
+            panel.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}" if value < 1e6 else f"{value / 1e6:g} M")
+            panel.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+            panel.yaxis.set_minor_formatter(lambda _value, _: "")
+            panel.grid(visible=True, alpha=0.3)
             panel.set_xlabel("callbacks")
             panel.set_title(unit, loc="left", fontsize=11, color=palette.INK)
-            low, high = panel.get_xlim()
-            # Room for the names at the ends of the lines.
-            panel.set_xlim(low, high * 30)
+            panel.legend(
+                loc="upper left", fontsize=8.5, frameon=False, title="slope of the last step", title_fontsize=8.5
+            )
         figure.savefig(target, metadata={"Date": None} if target.suffix == ".svg" else None)
         plt.close(figure)
 
 
 def _line(panel: Any, way: str, places: Sequence[tuple[float, float]]) -> None:
     look = LOOKS[way]
-    panel.plot(*zip(*places, strict=True), color=look.colour, marker=look.marker, linestyle=look.line, linewidth=1.6)
-    grows = f", slope {slope(*places[-2:]):.2f}" if len(places) > 1 else ""
-    panel.annotate(
-        f"{way}{grows}",
-        places[-1],
-        xytext=(8, 0),
-        textcoords="offset points",
-        va="center",
-        fontsize=8.5,
+    grows = f"{slope(*places[-2:]):.2f}  " if len(places) > 1 else ""
+    panel.plot(
+        *zip(*places, strict=True),
         color=look.colour,
+        marker=look.marker,
+        linestyle=look.line,
+        linewidth=1.6,
+        label=f"{grows}{way}",
     )

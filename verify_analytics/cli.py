@@ -57,6 +57,13 @@ class Commands(click.Group):
             _interrupted()
         except OSError as error:
             message = f"{error.filename or 'the system'}: {error.strerror or error}"
+        except Exception as error:
+            if "duckdb" not in type(error).__module__:
+                raise
+            message = (
+                f"the data could not be read to the end: {str(error).splitlines()[0]}. Is a file damaged, or closed to "
+                "you? Of an archive `collector archive --verify` says which; a copy brings it back"
+            )
         # Outside the handlers nothing holds the frames of the failed call any more, nor the relations in them.
         raise Told(message)
 

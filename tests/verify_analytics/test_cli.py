@@ -137,6 +137,19 @@ def test_an_interruption_ends_in_one_line_whoever_notices_it(
     assert sentences(result.stderr) == ["Interrupted: nothing half-written is left."]
 
 
+@pytest.mark.parametrize("bytes_left", [0, 5000])
+def test_a_damaged_part_of_an_archive_ends_in_one_sentence(bytes_left: int, elsewhere: Path) -> None:
+    done = run("simulate", "--archive", "archive", "--sessions", "50", "--seed", "1", "--as-of", AS_OF)
+    assert done.exit_code == 0, done.stderr
+    part = max(elsewhere.glob("archive/callbacks/*/*.parquet"))
+    part.write_bytes(part.read_bytes()[:bytes_left])
+    result = run("report", "archive", "--as-of", AS_OF, "--out", "out")
+    assert result.exit_code == 2
+    (sentence,) = [line for line in sentences(result.stderr) if line.startswith("Error")]
+    assert "day=" in sentence
+    assert "collector archive --verify" in sentence
+
+
 def test_the_same_seed_writes_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a", "b"):
         words: list[str | Path] = ["--sessions", "40", "--seed", "3", "--out", tmp_path / f"{name}.jsonl"]

@@ -1,5 +1,6 @@
 """How is Parquet read? A single file with its siblings, or an archive folder; DuckDB reads only what is asked for."""
 
+import json
 from glob import escape
 from pathlib import Path
 from typing import Any
@@ -73,9 +74,28 @@ def parts_of(path: Path, table: str) -> list[str]:
     return sorted(file.relative_to(path).as_posix() for file in found)
 
 
+def _refuse_missing(path: Path, table: str, listed: list[str]) -> None:
+    """Refuse an archive that lacks a part which its manifest names; without one nobody says what should be there."""
+    # Read after the folder was: a part that is removed on purpose leaves the manifest before it leaves the folder.
+    try:
+        named = json.loads((path / "manifest.json").read_text())["parts"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    missing = [name for name in named if name.startswith(f"{table}/") and name not in listed]
+    gone = sorted(name for name in missing if not (path / name).is_file())
+    if gone:
+        more = f" and {len(gone) - 1} more" if len(gone) > 1 else ""
+        raise SchemaError(
+            f"the manifest of {str(path)!r} names {gone[0]}{more}, which is not there, so every figure would be wrong: "
+            "bring it back from a copy; `collector archive --verify` checks the whole archive"
+        )
+
+
 def _in_folder(path: Path, table: str) -> list[Path]:
     single = path / f"{table}.parquet"
-    parts = [path / part for part in parts_of(path, table)]
+    listed = parts_of(path, table)
+    _refuse_missing(path, table, listed)
+    parts = [path / part for part in listed]
     return parts or ([single] if single.is_file() else [])
 
 

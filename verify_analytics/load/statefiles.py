@@ -103,12 +103,24 @@ def read(archive: Path, parts: Mapping[str, Part]) -> Kept:
         version = told["states_version"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return Kept()
-    whole = all((archive / FOLDER / day.file).is_file() for day in kept.days.values())
+    whole = all(_is_whole(archive / FOLDER / day.file, day) for day in kept.days.values())
     gone = [name for name, each in folded.items() if name not in parts or parts[name].digest != each.digest]
     if version != STATES_VERSION or not whole or len(gone) == len(folded):
         return Kept(number=kept.number)
     kept.gone = [kept.parts.pop(name) for name in gone]
     return kept
+
+
+def _is_whole(file: Path, day: Day) -> bool:
+    """Say whether a file can be states of that day: its last bytes tell its rows and columns."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        told = pq.read_metadata(file)
+    except (OSError, pa.ArrowException):
+        return False
+    return told.num_rows == day.rows and "key" in told.schema.names
 
 
 def write(archive: Path, kept: Kept) -> None:

@@ -1,5 +1,6 @@
 """Parquet stays on disk until it is asked for, finds what lies beside it, and needs times with a zone."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from verify_analytics import load, model
+from verify_analytics import load, model, simulate
 from verify_analytics.errors import NotFoundError, SchemaError
 
 
@@ -124,3 +125,15 @@ def test_a_parquet_file_without_rows_gives_typed_columns(parquet: Any, kinds: An
     assert kinds(loaded) == declared(model.CALLBACKS)
     assert rows_of(loaded) == []
     assert isinstance(nw.from_native(loaded), nw.LazyFrame)
+
+
+@pytest.mark.parametrize("table", ["callbacks", "verifications"])
+def test_an_archive_that_lacks_a_part_its_manifest_names_is_refused(table: str, tmp_path: Path) -> None:
+    archive = tmp_path / "archive"
+    simulate.history(20, seed=1, end=datetime(2026, 10, 29, tzinfo=UTC), days=2).write_archive(archive)
+    gone = min(archive.glob(f"{table}/*/*.parquet"))
+    gone.unlink()
+    loader = {"callbacks": load.callbacks, "verifications": load.verifications}[table]
+    name = gone.relative_to(archive).as_posix()
+    with pytest.raises(SchemaError, match=rf"names {name}, which is not there.*bring it back from a copy"):
+        loader(archive)

@@ -180,7 +180,7 @@ def test_an_earlier_moment_folds_only_what_was_under_way(midnight: Any, after: A
     assert rows_of(load.states(midnight.path, as_of=after(-1))) == []
 
 
-@pytest.mark.parametrize("harm", ["deleted", "list torn", "file gone", "other format"])
+@pytest.mark.parametrize("harm", ["deleted", "list torn", "file gone", "file torn", "other rows", "other format"])
 def test_states_that_are_not_whole_are_made_again(harm: str, midnight: Any, after: Any, rows_of: Any) -> None:
     expected = rows_of(load.states(midnight.path, as_of=after(DAY)), "key")
     folder = midnight.path / "states"
@@ -191,6 +191,10 @@ def test_states_that_are_not_whole_are_made_again(harm: str, midnight: Any, afte
         told.write_text(told.read_text()[:40])
     elif harm == "file gone":
         next(folder.glob("day=*/*.parquet")).unlink()
+    elif harm == "file torn":
+        next(folder.glob("day=*/*.parquet")).write_text("x")
+    elif harm == "other rows":
+        shutil.copy(next(midnight.path.glob("callbacks/*/*.parquet")), next(folder.glob("day=*/*.parquet")))
     else:
         known = json.loads(told.read_text())
         told.write_text(json.dumps({**known, "states_version": 0}))
