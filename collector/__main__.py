@@ -276,6 +276,8 @@ def archive(env_file: Path | None, *, verify: bool, dry_run: bool) -> None:
     from collector.routes import now
     from collector.settings import Settings
 
+    if verify and dry_run:
+        raise click.UsageError("--verify changes nothing, and --dry-run says what would change: give one of them")
     settings = Settings.read(env_file=env_file, require="place")
     settings.need("COLLECTOR_ARCHIVE")
     if verify:

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from collector.archive import checking, sealing
+from collector.archive.folder import MANIFEST, need
 from collector.archive.kinds import folder_of
 from collector.errors import CollectorError
 
@@ -28,6 +29,7 @@ __all__ = ["sealed", "verified"]
 def sealed(url: str, root: Path, now: int, *, is_meant: bool, told: Callable[[str], None]) -> Iterator[tuple[str, str]]:
     """Bring every closed day over, or only say which there are; give what was done in words, a table a line."""
     if not is_meant:
+        need(root, to_write=True)
         for name, days in sealing.waiting(url, now).items():
             of = f" of {len(days):,} days, {folder_of(min(days))[4:]} to {folder_of(max(days))[4:]}" if days else ""
             yield name, f"{sum(days.values()):,}{of}"
@@ -52,4 +54,8 @@ def verified(root: Path, told: Callable[[str], None]) -> Iterator[tuple[str, str
         raise CollectorError("; ".join(problems))
     for name, (parts, count) in rows.items():
         yield name, f"{count:,} in {parts:,} parts"
-    yield "archive", "every part is as the manifest says"
+    if (root / MANIFEST).exists():
+        yield "archive", "every part is as the manifest says"
+    else:
+        # So does an empty mount look.
+        yield "archive", f"{root.absolute()} has no manifest: nothing was archived here yet, if it is the right folder"

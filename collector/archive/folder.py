@@ -223,6 +223,20 @@ class Archive:
         return self.root.stat().st_mode & 0o7777
 
 
+def need(root: Path, *, to_write: bool = False) -> None:
+    """Make sure that there is a folder, and that it can be written to, before anything is promised.
+
+    Raises
+    ------
+    CollectorError
+        If there is none, or it is closed to us.
+    """
+    if not root.is_dir():
+        raise CollectorError(f"there is no folder {root} for the archive: make it first")
+    if to_write and not os.access(root, os.W_OK | os.X_OK):
+        raise CollectorError(f"the archive {root} cannot be written by this user: give it to whoever runs `archive`")
+
+
 @contextmanager
 def locked(root: Path, step: Step = lambda _: None) -> Iterator[Archive]:
     """Open an archive as the only one.
@@ -232,10 +246,8 @@ def locked(root: Path, step: Step = lambda _: None) -> Iterator[Archive]:
     CollectorError
         If there is no such folder, another process works in it, or its manifest cannot be read.
     """
-    try:
-        descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
-    except (FileNotFoundError, NotADirectoryError):
-        raise CollectorError(f"there is no folder {root} for the archive: make it first") from None
+    need(root)
+    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

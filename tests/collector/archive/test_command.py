@@ -153,3 +153,26 @@ def test_no_file_of_an_archive_and_no_word_about_it_holds_a_number(make_collecto
     assert NUMBER[-7:] not in written
     # The control: the same search finds what is there.
     assert "s-Recipient" in written
+
+
+def test_what_cannot_be_done_is_said_by_a_dry_run_too(make_collector: Make) -> None:
+    collector, root = with_days(make_collector)
+    root.rmdir()
+    for words in (["archive", "--dry-run"], ["archive"]):
+        ran = run(collector, *words)
+        assert ran.exit_code == 2
+        assert f"there is no folder {root} for the archive: make it first" in ran.stderr
+
+
+def test_a_folder_without_a_manifest_is_not_said_to_be_as_its_manifest_says(make_collector: Make) -> None:
+    collector, root = with_days(make_collector)
+    ran = run(collector, "archive", "--verify")
+    assert ran.exit_code == 0
+    assert f"{root} has no manifest: nothing was archived here yet" in ran.stdout
+
+
+def test_to_verify_and_to_try_are_two_questions(make_collector: Make) -> None:
+    collector, _ = with_days(make_collector)
+    ran = run(collector, "archive", "--verify", "--dry-run")
+    assert ran.exit_code == 2
+    assert "give one of them" in ran.stderr

@@ -9,7 +9,7 @@ import pytest
 from verify_analytics import metrics
 from verify_analytics.metrics.clusters import by_cluster, with_cluster
 
-UNITS = {
+UNITS: dict[str, list[Any]] = {
     "session_id": ["a", "b", "b", "c", "d"],
     "recipient_key": ["x", "x", "x", "y", None],
     "attempts_in_session": [1, 2, 2, 1, 2],
