@@ -240,8 +240,7 @@ def test(rest: list[str]) -> int:
     if not chosen and (status := static_checks()):
         return status
     say("tests" + (", the long fault and load runs too" if "--full" in rest else ""))
-    # One more than the cores that are sure to be there: many tests wait for a server or a clock.
-    workers = [] if chosen else ["-n", "3", "--dist", "loadfile"]
+    workers = [] if chosen else ["-n", "2", "--dist", "loadfile"]
     return call([PYTHON, "-m", "pytest", *workers, *rest])
 
 
