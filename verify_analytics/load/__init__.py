@@ -167,7 +167,7 @@ def kept_attempts(
         As for `states`, but no dataframe. Verifications and pulse are brought in from the same place.
     folder
         Where ``attempts/`` and ``sessions/`` are written as Parquet; what was there of an earlier call is replaced once
-        the last part is written. It takes about a hundred bytes a callback.
+        the last part is written. It takes about 140 bytes a callback.
     as_of, patience
         As for ``model.attempts``.
     window

@@ -21,7 +21,7 @@ from verify_analytics.load.watching import tell
 from verify_analytics.model.finish import finish_some, minutes_of_reports
 from verify_analytics.model.sessions import sessions
 
-# States of one part: finishing as many takes about two gigabytes.
+# States of one part.
 PART = 3_000_000
 NAMES = ("attempts", "sessions")
 
@@ -71,7 +71,7 @@ def finished_in(
     except (OSError, duckdb.IOException) as error:
         raise VerifyAnalyticsError(
             f"{str(place)!r} could not be written: {str(error).splitlines()[0]}; give a folder on a disk with room for "
-            "about a hundred bytes a callback, and as much beside it while it is made"
+            "about 140 bytes a callback, and as much beside it while it is made"
         ) from None
     finally:
         shutil.rmtree(making, ignore_errors=True)

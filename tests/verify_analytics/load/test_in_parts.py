@@ -35,6 +35,7 @@ def test_attempts_and_sessions_are_those_that_are_worked_out_at_once(tmp_path: P
     assert rows_of(kept.sessions, "session_id") == rows_of(sessions, "session_id")
 
 
+@pytest.mark.usefixtures("small_parts")
 def test_the_silences_of_a_source_are_those_of_all_sessions(tmp_path: Path, rows_of: Any) -> None:
     attempts, _ = at_once()
     kept = load.kept_attempts(SAMPLE, tmp_path, as_of=AS_OF)
