@@ -58,6 +58,8 @@ def shell() -> Iterator[Any]:
     made.display_formatter.active_types = ["text/plain"]
     made.display_formatter.mimebundle_formatter.enabled = False
     yield made
+    # A shell takes the place of __main__, without which nothing starts a process of its own.
+    made.restore_sys_module_state()
     made.atexit_operations()
     atexit.unregister(made.atexit_operations)
 
