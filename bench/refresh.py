@@ -1,7 +1,8 @@
-"""What a new day costs where everything before it has been folded: the fold's part, and the whole with four metrics.
+"""What a new day costs where everything before it was worked out: the fold's part, and the whole with four metrics.
 
-Archives of one, two and more weeks with equally busy days. Of each the newest day is taken out, the rest is folded and
-kept, the day is put back, and everything is asked again; beside it the same from nothing. Ratios within one run.
+Archives of one, two and more weeks with equally busy days. Of each the newest day is taken out and the rest is worked
+out and kept, which is the price of beginning anew; then the day is put back and everything is asked again. The answers
+are held against those that working out everything in memory gives, where there is room for it. Ratios within one run.
 """
 
 import argparse
@@ -14,7 +15,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import pandas as pd
 
 from bench._servers import end_politely, machine
 from verify_analytics import load, metrics, model, simulate
@@ -60,33 +63,65 @@ def taken(work: Callable[[], Any]) -> tuple[Any, float]:
     return done, time.perf_counter() - begun
 
 
-def asked(archive: Path, states: Any) -> None:
-    """Finish, group, and ask the four main metrics."""
+def four(attempts: Any, sessions: Any) -> list[pd.DataFrame]:
+    """Ask the four main metrics."""
+    return [
+        metrics.delivery_rate(attempts, by="channel"),
+        metrics.error_codes(attempts, by="channel"),
+        metrics.verification_rate(sessions, by="first_channel"),
+        metrics.time_to_verify(sessions, by="first_channel"),
+    ]
+
+
+def in_memory(archive: Path) -> list[pd.DataFrame]:
+    """Work everything out at once, without a file."""
     told, pulse = load.verifications(archive), load.pulse(archive)
+    states = load.keep(model.fold(load.callbacks(archive)))
     attempts = load.keep(model.finish(states, as_of=AS_OF, verifications=told, pulse=pulse))
+    forget(states)
     sessions = load.keep(model.sessions(attempts))
-    metrics.delivery_rate(attempts, by="channel")
-    metrics.error_codes(attempts, by="channel")
-    metrics.verification_rate(sessions, by="first_channel")
-    metrics.time_to_verify(sessions, by="first_channel")
+    found = four(attempts, sessions)
     # What is kept would stand in the way of the next measurement.
     forget(sessions)
     forget(attempts)
+    return found
 
 
-def measured(archive: Path) -> tuple[int, float, float, float, float]:
-    """Count callbacks; time in seconds the fold anew, its part of a refresh, the whole anew, the whole refresh."""
+class Taken(NamedTuple):
+    """Seconds: states, attempts and sessions, four metrics; and what these told."""
+
+    states: float
+    finished: float
+    asked: float
+    found: list[pd.DataFrame]
+
+    @property
+    def whole(self) -> float:
+        """All together."""
+        return self.states + self.finished + self.asked
+
+
+def kept(archive: Path, folder: Path) -> Taken:
+    """Work out what is new, keep it, and ask."""
+    _, states = taken(lambda: load.states(archive, as_of=AS_OF))
+    known, finished = taken(lambda: load.kept_attempts(archive, folder, as_of=AS_OF))
+    found, asked = taken(lambda: four(*known))
+    return Taken(states, finished, asked, found)
+
+
+def measured(archive: Path, folder: Path, *, check: bool) -> tuple[int, Taken, Taken, float | None]:
+    """Count callbacks; time all but the newest day from nothing, then the refresh, and everything in memory."""
     shutil.rmtree(archive / "states", ignore_errors=True)
     with without_newest_day(archive):
-        load.states(archive, as_of=AS_OF)
-    states, refreshed = taken(lambda: load.states(archive, as_of=AS_OF))
-    _, after = taken(lambda: asked(archive, states))
-    callbacks = load.callbacks(archive)
-    folded, anew = taken(lambda: load.keep(model.fold(callbacks)))
-    _, beyond = taken(lambda: asked(archive, folded))
-    forget(folded)
-    count = callbacks.aggregate("count(*)").fetchall()[0][0]
-    return count, anew, refreshed, anew + beyond, refreshed + after
+        before = kept(archive, folder)
+    refreshed = kept(archive, folder)
+    count = load.callbacks(archive).aggregate("count(*)").fetchall()[0][0]
+    if not check:
+        return count, before, refreshed, None
+    expected, memory = taken(lambda: in_memory(archive))
+    for frame, wanted in zip(refreshed.found, expected, strict=True):
+        pd.testing.assert_frame_equal(frame, wanted, check_dtype=False, rtol=0, atol=1e-9)
+    return count, before, refreshed, memory
 
 
 def main() -> None:
@@ -94,6 +129,8 @@ def main() -> None:
     parser.add_argument("--days", type=int, nargs="+", default=[7, 14, 28], help="how long each history is")
     parser.add_argument("--callbacks", type=int, default=100_000, help="about so many a day")
     parser.add_argument("--processes", type=int, default=2, help="that make the archives")
+    parser.add_argument("--archive", type=Path, help="one that is there, of --days, instead of simulated ones")
+    parser.add_argument("--unchecked", action="store_true", help="do not work everything out in memory beside it")
     parser.add_argument("--memory", default="6GB", help="that the engine may take")
     given = parser.parse_args()
     end_politely()
@@ -101,15 +138,25 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="verify-bench-") as name:
         load.connection().execute(f"SET memory_limit = '{given.memory}'")
         load.connection().execute(f"SET temp_directory = '{name}/spilled'")
-        print(f"{machine()}, {given.memory} for the engine; a refresh after one new day, in seconds and as a share")
-        print(f"{'days':>5}{'callbacks':>13}{'fold anew':>11}{'refreshed':>11}{'share':>8}{'all anew':>11}", end="")
-        print(f"{'refreshed':>11}{'share':>8}")
+        print(f"{machine()}, {given.memory} for the engine; seconds: states, attempts and sessions, four metrics, all")
+        print(
+            f"{'days':>5}{'callbacks':>13}{'':<4}{'all but the newest day':<32}{'':<4}{'refreshed':<32}{'share':>7}",
+            end="",
+        )
+        print(f"{'in memory':>11}")
         for days in given.days:
-            archive = made(Path(name), days, given.callbacks, given.processes)
-            count, fold, fold_again, whole, whole_again = measured(archive)
-            print(f"{days:>5}{count:>13,}{fold:>11.2f}{fold_again:>11.2f}{fold_again / fold:>8.0%}", end="")
-            print(f"{whole:>11.2f}{whole_again:>11.2f}{whole_again / whole:>8.0%}", flush=True)
-            shutil.rmtree(archive)
+            archive = given.archive or made(Path(name), days, given.callbacks, given.processes)
+            folder = (given.archive.parent if given.archive else Path(name)) / "kept"
+            count, before, refreshed, memory = measured(archive, folder, check=not given.unchecked)
+            print(f"{days:>5}{count:>13,}", end="")
+            for each in (before, refreshed):
+                print(f"{'':<4}", end="")
+                print("".join(f"{part:>8.1f}" for part in (*each[:3], each.whole)), end="")
+            print(f"{refreshed.whole / before.whole:>7.1%}", end="")
+            print(f"{'-' if memory is None else format(memory, '.1f'):>11}", flush=True)
+            shutil.rmtree(folder)
+            if not given.archive:
+                shutil.rmtree(archive)
 
 
 if __name__ == "__main__":

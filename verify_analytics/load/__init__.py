@@ -21,9 +21,12 @@ from verify_analytics.load.asked import PLIVO
 from verify_analytics.load.connection import connection, forget, keep
 from verify_analytics.load.exclusions import Exclusions
 from verify_analytics.load.in_parts import Finished, finished_in, on_duckdb
-from verify_analytics.load.known_states import states_of
+from verify_analytics.load.known_reports import KnownReports, known_reports
+from verify_analytics.load.known_states import known_states, states_of
 from verify_analytics.load.mapping import Mapped, mapped
 from verify_analytics.load.places import Place, place_of
+from verify_analytics.load.settledlook import Look
+from verify_analytics.load.settling import Sources
 from verify_analytics.load.watching import watched
 from verify_analytics.model.columns import CALLBACKS, PULSE, VERIFICATIONS, Column
 from verify_analytics.model.finish import DEFAULT_PATIENCE
@@ -187,16 +190,14 @@ def kept_attempts(
     VerifyAnalyticsError
         If the folder cannot be written. Nothing of what was begun is left.
     """
-    known = on_duckdb(states(where, as_of=as_of))
-    return finished_in(
-        folder,
-        known,
-        as_of=as_of,
-        patience=patience,
-        window=window,
-        verifications=verifications(where),
-        pulse=pulse(where),
+    places = list(where) if isinstance(where, list | tuple) else [where]
+    known = on_duckdb(known_states(where, lambda: _callbacks(where), as_of=as_of))
+    told = (
+        KnownReports(None, {}, None, verifications(where))
+        if known.archive is None
+        else known_reports(places, known.archive)
     )
+    return finished_in(folder, Sources(known, told, as_of), Look(pulse(where), patience, window))
 
 
 @options_by_name

@@ -68,10 +68,18 @@ def larger_counts(pulse: Any) -> Any:
 
 
 def parts_of(path: Path, table: str) -> list[str]:
-    """List the parts of a table in an archive folder, by their path in it."""
+    """List the parts of a table in an archive folder, by their path in it.
+
+    Raises
+    ------
+    SchemaError
+        If the archive's manifest names one that is not there.
+    """
     # A part that is being written has another ending until it is whole.
     found = (file for file in (path / table).rglob("*.parquet") if not file.name.startswith("."))
-    return sorted(file.relative_to(path).as_posix() for file in found)
+    listed = sorted(file.relative_to(path).as_posix() for file in found)
+    _refuse_missing(path, table, listed)
+    return listed
 
 
 def _refuse_missing(path: Path, table: str, listed: list[str]) -> None:
@@ -93,9 +101,7 @@ def _refuse_missing(path: Path, table: str, listed: list[str]) -> None:
 
 def _in_folder(path: Path, table: str) -> list[Path]:
     single = path / f"{table}.parquet"
-    listed = parts_of(path, table)
-    _refuse_missing(path, table, listed)
-    parts = [path / part for part in listed]
+    parts = [path / part for part in parts_of(path, table)]
     return parts or ([single] if single.is_file() else [])
 
 

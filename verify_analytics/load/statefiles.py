@@ -63,8 +63,8 @@ class Kept:
     gone: list[Folded] = field(default_factory=list)
 
 
-def parts_of(archive: Path) -> dict[str, Part] | None:
-    """Read which parts of callbacks an archive has.
+def parts_of(archive: Path, table: str = "callbacks") -> dict[str, Part] | None:
+    """Read which parts of a table an archive has.
 
     Returns
     -------
@@ -88,7 +88,7 @@ def parts_of(archive: Path) -> dict[str, Part] | None:
         return {
             name: Part(int(part["rows"]), str(part["digest"]))
             for name, part in sorted(manifest["parts"].items())
-            if name.startswith("callbacks/") and (archive / name).is_file()
+            if name.startswith(f"{table}/") and (archive / name).is_file()
         }
     except (AttributeError, KeyError, TypeError, ValueError):
         raise SchemaError(f"the manifest of {str(archive)!r} does not name its parts as an archive does") from None
@@ -124,7 +124,7 @@ def _is_whole(file: Path, day: Day) -> bool:
 
 
 def write(archive: Path, kept: Kept) -> None:
-    """Put another list in the place of the old one, whole or not at all."""
+    """Put another list in the place of the old one."""
     folder = archive / FOLDER
     told: dict[str, Any] = {
         "states_version": STATES_VERSION,
@@ -132,12 +132,7 @@ def write(archive: Path, kept: Kept) -> None:
         "parts": {name: list(values) for name, values in sorted(kept.parts.items())},
         "days": {day: list(values) for day, values in sorted(kept.days.items())},
     }
-    made = folder / f"{LIST}.new"
-    with made.open("w") as file:
-        json.dump(told, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    made.replace(folder / LIST)
+    replaced(folder / LIST, told)
 
 
 def clear(archive: Path) -> None:
@@ -170,12 +165,34 @@ def alone(archive: Path) -> Iterator[bool]:
     folder = archive / FOLDER
     try:
         folder.mkdir(exist_ok=True)
-        descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = locked(folder)
     except OSError:
         yield False
         return
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield True
     finally:
         os.close(descriptor)
+
+
+def locked(folder: Path) -> int:
+    """Wait until nobody else changes a folder; give what must be closed when we are done.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return descriptor
+
+
+def replaced(file: Path, told: Any) -> None:
+    """Write a list in the place of the old one, whole or not at all."""
+    made = file.with_name(f"{file.name}.new")
+    with made.open("w") as stream:
+        json.dump(told, stream, indent=1)
+        stream.flush()
+        os.fsync(stream.fileno())
+    made.replace(file)

@@ -45,7 +45,7 @@ _READ = ", ".join(
 )
 # What a clock that is far off tells has no day that could be named.
 _CENTURY = f"{946_684_800_000_000} AND {4_102_444_799_999_999}"
-_HOME = f"(CASE WHEN requested_us BETWEEN {_CENTURY} THEN requested_us ELSE first_received_us END) // {DAY_US}"
+HOME = f"(CASE WHEN requested_us BETWEEN {_CENTURY} THEN requested_us ELSE first_received_us END) // {DAY_US}"
 
 
 def callbacks_in(archive: Path, parts: Iterable[str]) -> Any:
@@ -135,7 +135,7 @@ def _take_out(archive: Path, kept: Kept) -> None:
     if met:
         held = states_in(archive, [kept.days[day] for day in met]).filter(doubt)
         doubtful = keep(held.project("key, first_received_us, last_received_us"))
-        joined = keep(_again(archive, kept, doubtful).project(f"{_COLUMNS}, {_HOME} AS home"))
+        joined = keep(_again(archive, kept, doubtful).project(f"{_COLUMNS}, {HOME} AS home"))
         try:
             kept.number += 1
             homes = [row[0] for row in joined.project("home").distinct().fetchall()]
@@ -166,7 +166,7 @@ def _again(archive: Path, kept: Kept, doubtful: Any) -> Any:
 
 def _join(archive: Path, kept: Kept, fresh: Any) -> None:
     """Join new states with the kept ones of the same keys, and write the days that either of them lies in."""
-    met = _met(archive, kept, fresh)
+    met = days_with(archive, kept.days, fresh)
     whole = fresh.project(_COLUMNS)
     if met:
         before = states_in(archive, [kept.days[day] for day in met])
@@ -174,7 +174,7 @@ def _join(archive: Path, kept: Kept, fresh: Any) -> None:
         again = fresh.join(known.project("key"), "key", how="semi").project(_COLUMNS)
         whole = fresh.join(known.project("key"), "key", how="anti").project(_COLUMNS).union(merge(again, known))
     # The day as a column of its own: rows of other days are then left out before the rest of them is read.
-    joined = keep(whole.project(f"*, {_HOME} AS home"))
+    joined = keep(whole.project(f"*, {HOME} AS home"))
     try:
         homes = [row[0] for row in joined.project("home").distinct().fetchall()]
         for day in sorted({*met, *(_text(home) for home in homes)}):
@@ -185,14 +185,14 @@ def _join(archive: Path, kept: Kept, fresh: Any) -> None:
             forget(known)
 
 
-def _met(archive: Path, kept: Kept, fresh: Any) -> list[str]:
-    """Name the days in which some of these keys lie already; a hash that two keys share names one too many."""
-    if not kept.days:
+def days_with(archive: Path, days: Mapping[str, Day], keys: Any) -> list[str]:
+    """Name the days in which some of these keys lie; a hash that two keys share names one too many."""
+    if not days:
         return []
     folder = archive / FOLDER
-    by_file = {str(folder / day.file): name for name, day in kept.days.items()}
+    by_file = {str(folder / day.file): name for name, day in days.items()}
     files = [escape(file) for file in by_file]
-    hashes = keep(fresh.project(f"{_HASH} AS key_hash"))
+    hashes = keep(keys.project(f"{_HASH} AS key_hash"))
     try:
         there = connection().read_parquet(files, hive_partitioning=False, filename=True)
         found = there.project("key_hash, filename").join(hashes, "key_hash", how="semi")
@@ -203,7 +203,7 @@ def _met(archive: Path, kept: Kept, fresh: Any) -> list[str]:
 
 def _rewrite(archive: Path, kept: Kept, day: str, fresh: Any, joined: Any) -> None:
     """Write one day anew: what new states do not concern, and of the joined ones those that belong here."""
-    here = joined.filter(f"home = {_number(day)}").project(_COLUMNS)
+    here = joined.filter(f"home = {number_of(day)}").project(_COLUMNS)
     old = kept.days.get(day)
     if old is not None:
         here = here.union(states_in(archive, [old]).join(fresh.project("key"), "key", how="anti"))
@@ -242,10 +242,10 @@ def _text(number: int) -> str:
     return (EPOCH + timedelta(days=number)).date().isoformat()
 
 
-def _number(day: str) -> int:
+def number_of(day: str) -> int:
     """Count the days between this one and the first of 1970.
 
-    >>> _number("2026-07-31")
+    >>> number_of("2026-07-31")
     20665
     """
     return (EPOCH.fromisoformat(f"{day}T00:00+00:00") - EPOCH).days

@@ -15,13 +15,13 @@ from verify_analytics.model.moments import MINUTE_US
 _NEEDED = ["minute_us"]
 
 
-def with_coverage(attempts: Frame, pulse: IntoFrame | None, *, as_of_us: int) -> Frame:
-    """Add how far coverage is known, and up to when it lasted without a break from each start.
+def covered_minutes(frame: Frame, pulse: IntoFrame | None, *, as_of_us: int) -> Frame | None:
+    """Say of each covered minute when the run of covered minutes ends that it lies in.
 
     Parameters
     ----------
-    attempts
-        With ``started_us``.
+    frame
+        Any of the same engine.
     pulse
         As `load.pulse` gives it, or None where the store has none.
     as_of_us
@@ -29,20 +29,15 @@ def with_coverage(attempts: Frame, pulse: IntoFrame | None, *, as_of_us: int) ->
 
     Returns
     -------
-    Frame
-        With ``coverage_known``; ``covered_until_us``, the end of the last covered minute; ``observed_until_us``, the
-        end of the run of covered minutes that holds the start, or the start itself where its minute is not covered.
+    Frame or None
+        ``_minute`` and ``_run_end``, the last minute of its run. One row per covered minute.
     """
     if pulse is None:
-        return attempts.with_columns(
-            coverage_known=nw.lit(False),
-            covered_until_us=no_number("started_us"),
-            observed_until_us=no_number("started_us"),
-        )
-    frame = beside(attempts, pulse, what="pulse")
-    require(_NEEDED, names(frame), what="pulse", advice="Bring it in with load.pulse(...)")
-    minutes = (
-        frame.filter(nw.col("minute_us") <= as_of_us - MINUTE_US)
+        return None
+    known = beside(frame, pulse, what="pulse")
+    require(_NEEDED, names(known), what="pulse", advice="Bring it in with load.pulse(...)")
+    return (
+        known.filter(nw.col("minute_us") <= as_of_us - MINUTE_US)
         .with_columns(_minute=nw.col("minute_us") // MINUTE_US)
         .group_by("_minute")
         .agg(nw.len().alias("_collectors"))
@@ -52,14 +47,39 @@ def with_coverage(attempts: Frame, pulse: IntoFrame | None, *, as_of_us: int) ->
         .with_columns(_rank=nw.col(ONE).cum_sum().over(ONE, order_by="_minute").cast(nw.Int64))
         .with_columns(_run=nw.col("_minute") - nw.col("_rank"))
         .with_columns(_run_end=nw.col("_minute").max().over("_run"))
+        .select("_minute", "_run_end")
     )
-    bounds = extremes(minutes, "_minute", "_first_minute", "_last_minute")
+
+
+def with_coverage(frame: Frame, covered: Frame | None) -> Frame:
+    """Add how far coverage is known, and up to when it lasted without a break from each start.
+
+    Parameters
+    ----------
+    frame
+        With ``started_us``.
+    covered
+        What `covered_minutes` gave.
+
+    Returns
+    -------
+    Frame
+        With ``coverage_known``; ``covered_until_us``, the end of the last covered minute; ``observed_until_us``, the
+        end of the run of covered minutes that holds the start, or the start itself where its minute is not covered.
+        The later the start, the later this is, or the same.
+    """
+    if covered is None:
+        return frame.with_columns(
+            coverage_known=nw.lit(False),
+            covered_until_us=no_number("started_us"),
+            observed_until_us=no_number("started_us"),
+        )
+    bounds = extremes(covered, "_minute", "_first_minute", "_last_minute")
     minute, first = nw.col("started_us") // MINUTE_US, nw.col("_first_minute")
     # What lies before the first known minute is taken as covered.
     begun = nw.when(is_true(minute < first)).then(first).otherwise(minute)
-    bounded = on_every_row(attempts, bounds).with_columns(_minute=begun)
-    runs = minutes.select("_minute", "_run_end")
-    return bounded.join(runs, on="_minute", how="left").with_columns(
+    bounded = on_every_row(frame, bounds).with_columns(_minute=begun)
+    return bounded.join(covered, on="_minute", how="left").with_columns(
         coverage_known=~nw.col("_last_minute").is_null(),
         covered_until_us=(nw.col("_last_minute") + 1) * MINUTE_US,
         observed_until_us=nw.when(nw.col("_run_end").is_null() & ~nw.col("_last_minute").is_null())

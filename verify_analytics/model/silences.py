@@ -4,6 +4,8 @@ Judged by whole minutes, as the collector's own gaps are. A silence is a run of 
 long when it lasted an hour and most of the reports that should have come of the sessions begun in it never came.
 """
 
+from collections.abc import Mapping
+
 import narwhals as nw
 from narwhals.typing import IntoFrameT
 
@@ -13,6 +15,10 @@ from verify_analytics.model.frames import ONE, Frame, either, is_true, names, no
 from verify_analytics.model.moments import MINUTE_US, SECOND_US
 
 SOURCES = ("app", "callback")
+SOURCED = tuple(
+    f"{source}_{what}_us" for source in SOURCES for what in ("first", "last", "silence_from", "silence_until")
+)
+"""What is known of the sources in a minute."""
 LONG_MINUTES = 60
 """A silence that is shorter is none: reports may wait in a queue, and nights are quiet."""
 FEWEST_REPORTS = 20
@@ -21,19 +27,19 @@ FEWEST_REPORTS = 20
 # After every moment that can be told.
 _NEVER = 2**62
 _SUMMED = ("_reached", *(f"_told_{source}" for source in SOURCES))
+COUNTS = ("_minute", *_SUMMED, *(f"_{source}_{end}" for source in SOURCES for end in ("first", "last")))
+"""Of a minute: sessions begun in it of which a code may have reached somebody, how many of them each source told of in
+the end, and when it first and last reported in this minute. Sums, minima and maxima: parts can be added up."""
 
 
-def minutes_of(states: Frame, reports: Frame | None) -> Frame:
-    """Reduce what all sources told to one row per minute in which there was any: their reports and long silences.
+def minutes_of(counts: Frame) -> Frame:
+    """Find the long silences of each source, minute by minute.
 
     Parameters
     ----------
-    states
-        Of all sessions. They are read by themselves, and only as far as needed: an engine that is lazy would make the
-        attempts with all their neighbours twice. The first callback of each that says verified is a report of
-        ``callback``.
-    reports
-        Of the application, received by now, or None.
+    counts
+        What `of_sessions` gave of all sessions and `of_reports` of all reports, in one frame; several rows of a minute
+        are added up.
 
     Returns
     -------
@@ -42,17 +48,59 @@ def minutes_of(states: Frame, reports: Frame | None) -> Frame:
         ``…_silence_from_us`` and ``…_silence_until_us``, whole minutes, the end excluded: the first long silence that
         was not over in that minute, null where none follows.
     """
-    minutes = _minutes(states, reports)
+    minutes = _added_up(counts).with_columns(nw.lit(1).alias(ONE))
     for source in SOURCES:
         minutes = _with_silence(minutes, source)
-    found = [f"{source}_{what}_us" for source in SOURCES for what in ("first", "last", "silence_from", "silence_until")]
-    return minutes.select("_minute", *found)
+    return minutes.select("_minute", *SOURCED)
 
 
 def with_silences(attempts: Frame, minutes: Frame) -> Frame:
-    """Put beside each attempt what `minutes_of` says of the minute its session began in."""
-    placed = attempts.with_columns(_minute=either("_attempts_begun", "_any_begun") // MINUTE_US)
+    """Put beside each row what `minutes_of` says of the minute its session began in."""
+    placed = attempts.with_columns(_minute=nw.col("session_begun_us") // MINUTE_US)
     return placed.join(minutes, on="_minute", how="left")
+
+
+def of_sessions(states: Frame, reports: Frame | None) -> Frame:
+    """Count, for each minute, the sessions begun in it, and note when callbacks told of a success.
+
+    Parameters
+    ----------
+    states
+        All states of some sessions. They are read by themselves, and only as far as needed: an engine that is lazy
+        would make the attempts with all their neighbours twice. The first callback of each that says verified is a
+        report of ``callback``.
+    reports
+        Of the application about these sessions, received by now, or None.
+
+    Returns
+    -------
+    Frame
+        The columns `COUNTS`. Those of other sessions are added to them by `minutes_of`. One row per minute.
+    """
+    sessions = _sessions(states).with_columns(_minute=either("_attempts_begun", "_any_begun") // MINUTE_US)
+    if reports is None:
+        sessions = sessions.with_columns(_app_verified=no_number("_any_begun"))
+    else:
+        first = reports.group_by("session_id").agg(nw.col("verified_us").min().alias("_app_verified"))
+        sessions = sessions.join(first, on="session_id", how="left")
+    told = {
+        f"_told_{source}": nw.when(~nw.col(f"_{source}_verified").is_null()).then(nw.col("_reached")).otherwise(0)
+        for source in SOURCES
+    }
+    heard = states.filter(~nw.col("verified_us").is_null())
+    return _added_up(
+        nw.concat(
+            [
+                _counts(sessions.with_columns(**told), {}, like="_any_begun"),
+                _counts(_in_minute_of(heard, "verified_us"), {"callback": "verified_us"}, like="verified_us"),
+            ]
+        )
+    )
+
+
+def of_reports(reports: Frame) -> Frame:
+    """Note for each minute when the application reported in it; as `of_sessions`, with no session counted."""
+    return _added_up(_counts(_in_minute_of(reports, "received_us"), {"app": "received_us"}, like="received_us"))
 
 
 def _sessions(states: Frame) -> Frame:
@@ -76,48 +124,31 @@ def _sessions(states: Frame) -> Frame:
     )
 
 
-def _minutes(states: Frame, reports: Frame | None) -> Frame:
-    """Reduce sessions, by their start, and reports, by their arrival, to one row per minute in which there was any."""
-    sessions = _sessions(states).with_columns(_minute=either("_attempts_begun", "_any_begun") // MINUTE_US)
-    heard = states.filter(~nw.col("verified_us").is_null())
-    if reports is None:
-        sessions = sessions.with_columns(_app_verified=no_number("_any_begun"))
-    else:
-        first = reports.group_by("session_id").agg(nw.col("verified_us").min().alias("_app_verified"))
-        sessions = sessions.join(first, on="session_id", how="left")
+def _in_minute_of(frame: Frame, moment: str) -> Frame:
+    """Add the minute of a moment; no session is counted."""
     nothing = dict.fromkeys(_SUMMED, nw.lit(0, dtype=nw.Int64))
-    told = {
-        f"_told_{source}": nw.when(~nw.col(f"_{source}_verified").is_null()).then(nw.col("_reached")).otherwise(0)
+    return frame.with_columns(**nothing, _minute=nw.col(moment) // MINUTE_US)
+
+
+def _counts(frame: Frame, heard: Mapping[str, str], *, like: str) -> Frame:
+    """Give the columns `COUNTS`: a source was heard at the moment in its column, first and last."""
+    moments = {
+        f"_{source}_{end}": nw.col(heard[source]) if source in heard else no_number(like)
         for source in SOURCES
+        for end in ("first", "last")
     }
-    parts = [
-        sessions.with_columns(**told, _app_us=no_number("_any_begun"), _callback_us=no_number("_any_begun")),
-        heard.with_columns(
-            **nothing,
-            _minute=nw.col("verified_us") // MINUTE_US,
-            _app_us=no_number("verified_us"),
-            _callback_us=nw.col("verified_us"),
-        ),
-    ]
-    if reports is not None:
-        arrived = nw.col("received_us")
-        parts.append(
-            reports.with_columns(
-                **nothing, _minute=arrived // MINUTE_US, _app_us=arrived, _callback_us=no_number("received_us")
-            )
-        )
-    kept = ["_minute", *_SUMMED, *(f"_{source}_us" for source in SOURCES)]
-    counted = (
-        nw.concat([part.select(*(nw.col(name).cast(nw.Int64) for name in kept)) for part in parts])
-        .group_by("_minute")
-        .agg(
-            *(nw.col(name).sum() for name in _SUMMED),
-            *(nw.col(f"_{source}_us").min().alias(f"_{source}_first") for source in SOURCES),
-            *(nw.col(f"_{source}_us").max().alias(f"_{source}_last") for source in SOURCES),
-        )
+    return frame.with_columns(**moments).select(*(nw.col(name).cast(nw.Int64) for name in COUNTS))
+
+
+def _added_up(counts: Frame) -> Frame:
+    """Make one row of each minute."""
+    made = counts.group_by("_minute").agg(
+        *(nw.col(name).sum() for name in _SUMMED),
+        *(nw.col(f"_{source}_first").min() for source in SOURCES),
+        *(nw.col(f"_{source}_last").max() for source in SOURCES),
     )
     # DuckDB sums integers to 128 bits, which leave it as decimals.
-    return counted.with_columns(*(nw.col(name).cast(nw.Int64) for name in _SUMMED)).with_columns(nw.lit(1).alias(ONE))
+    return made.select(*(nw.col(name).cast(nw.Int64) for name in COUNTS))
 
 
 def _with_silence(minutes: Frame, source: str) -> Frame:

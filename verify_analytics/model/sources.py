@@ -9,40 +9,39 @@ from narwhals.typing import IntoFrame
 
 from verify_analytics.model.columns import VERIFICATIONS, require, with_microseconds
 from verify_analytics.model.frames import Frame, beside, names, no_number
-from verify_analytics.model.silences import minutes_of, with_silences
 
 _NEEDED = [column.name for column in with_microseconds(VERIFICATIONS) if column.kind != "moment"]
 
 
-def with_reports(attempts: Frame, minutes: Frame, verifications: IntoFrame | None, *, as_of_us: int) -> Frame:
-    """Add the earliest success that the application reported for each session, and when each source was reporting.
+def with_success(attempts: Frame, verifications: IntoFrame | None, *, as_of_us: int) -> Frame:
+    """Add the earliest success that the application reported for each session.
 
     Parameters
     ----------
     attempts
         With the session's facts.
-    minutes
-        What `reported_minutes` gave.
     verifications
         As `load.verifications` gives them, or None where the store keeps none.
     as_of_us
         Reports received later do not exist yet.
     """
-    known = _known(attempts, verifications, as_of_us)
-    if known is None:
-        told = attempts.with_columns(has_app_source=nw.lit(False), session_verified_app_us=no_number("started_us"))
-        return with_silences(told, minutes)
-    first = known.group_by("session_id").agg(nw.col("verified_us").min().alias("session_verified_app_us"))
-    told = attempts.join(first, on="session_id", how="left").with_columns(has_app_source=nw.lit(True))
-    return with_silences(told, minutes)
+    reports = known(attempts, verifications, as_of_us=as_of_us)
+    if reports is None:
+        return attempts.with_columns(session_verified_app_us=no_number("started_us"))
+    first = reports.group_by("session_id").agg(nw.col("verified_us").min().alias("session_verified_app_us"))
+    return attempts.join(first, on="session_id", how="left")
 
 
-def reported_minutes(states: Frame, verifications: IntoFrame | None, *, as_of_us: int) -> Frame:
-    """Say of each minute what `silences.minutes_of` says, by the reports received up to a moment."""
-    return minutes_of(states, _known(states, verifications, as_of_us))
+def known(frame: Frame, verifications: IntoFrame | None, *, as_of_us: int) -> Frame | None:
+    """Open the reports that were received up to a moment, beside a frame of the same engine; None where none are kept.
 
-
-def _known(frame: Frame, verifications: IntoFrame | None, as_of_us: int) -> Frame | None:
+    Raises
+    ------
+    ArgumentError
+        If they are of another engine.
+    SchemaError
+        If a column is missing.
+    """
     if verifications is None:
         return None
     reports = beside(frame, verifications, what="verifications")

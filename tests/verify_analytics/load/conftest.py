@@ -1,5 +1,8 @@
 """Stores and files with a handful of rows, made by hand and not by the collector."""
 
+import hashlib
+import json
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
@@ -104,3 +107,45 @@ def parquet(tmp_path: Path, arrow: Any) -> Make:
         return file
 
     return write
+
+
+def listed(archive: Path) -> None:
+    """Write the manifest that `collector archive` writes."""
+    files = sorted(archive.glob("*/*/*.parquet"))
+    parts = {
+        file.relative_to(archive).as_posix(): {
+            "rows": 1,
+            "digest": hashlib.sha256(file.read_bytes()).hexdigest(),
+            "schema": "0001",
+        }
+        for file in files
+        if file.parts[-3] in TABLES
+    }
+    (archive / "manifest.json").write_text(json.dumps({"archive_version": 1, "parts": parts}))
+
+
+@pytest.fixture
+def archive(parquet: Any, tmp_path: Path) -> Any:
+    """Make an archive that grows by parts, and may lose what it had."""
+
+    class Archive:
+        path = tmp_path / "archive"
+
+        def add(self, rows: Iterable[Mapping[str, Any]], name: str, table: str = "callbacks") -> None:
+            parquet(f"archive/{table}/day=2026-09-01/{name}.parquet", rows, table)
+            self.list()
+
+        def list(self) -> None:
+            listed(self.path)
+
+        def lose(self, name: str, table: str = "callbacks") -> None:
+            (self.path / f"{table}/day=2026-09-01/{name}.parquet").unlink()
+            self.list()
+
+        def empty(self) -> None:
+            shutil.rmtree(self.path, ignore_errors=True)
+
+        def days(self) -> Any:
+            return sorted(day.name for day in (self.path / "states").glob("day=*"))
+
+    return Archive()

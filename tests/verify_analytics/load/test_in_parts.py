@@ -1,5 +1,6 @@
 """Attempts that are worked out part by part are those that are worked out at once."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 from verify_analytics import load, metrics, model
 from verify_analytics.errors import ArgumentError, VerifyAnalyticsError
-from verify_analytics.load import in_parts
+from verify_analytics.load import settling
 
 SAMPLE = "data/sample"
 AS_OF = "2026-10-29T00:00Z"
@@ -16,7 +17,7 @@ AS_OF = "2026-10-29T00:00Z"
 
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(in_parts, "PART", 250)
+    monkeypatch.setattr(settling, "PART", 250)
 
 
 def at_once(window: str = "10min", patience: str = "15min") -> tuple[Any, Any]:
@@ -30,18 +31,32 @@ def at_once(window: str = "10min", patience: str = "15min") -> tuple[Any, Any]:
 def test_attempts_and_sessions_are_those_that_are_worked_out_at_once(tmp_path: Path, rows_of: Any) -> None:
     attempts, sessions = at_once("5min", "20min")
     kept = load.kept_attempts(SAMPLE, tmp_path / "kept", as_of=AS_OF, patience="20min", window="5min")
-    assert len(list((tmp_path / "kept" / "attempts").iterdir())) > 1
+    assert len(list((tmp_path / "kept" / "now").glob("*-attempts.parquet"))) > 1
     assert rows_of(kept.attempts, "key") == rows_of(attempts, "key")
     assert rows_of(kept.sessions, "session_id") == rows_of(sessions, "session_id")
 
 
+@pytest.mark.parametrize("kept_by_day", [False, True])
 @pytest.mark.usefixtures("small_parts")
-def test_the_silences_of_a_source_are_those_of_all_sessions(tmp_path: Path, rows_of: Any) -> None:
-    attempts, _ = at_once()
-    kept = load.kept_attempts(SAMPLE, tmp_path, as_of=AS_OF)
+def test_the_silences_of_a_source_are_those_of_all_sessions(
+    kept_by_day: bool, tmp_path: Path, rows_of: Any, archive: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where = SAMPLE
+    if kept_by_day:
+        monkeypatch.setattr(settling, "SPAN", 600)
+        for table in ("callbacks", "verifications", "pulse"):
+            (archive.path / table / "day=2026-10-01").mkdir(parents=True)
+            shutil.copy(f"{SAMPLE}/{table}.parquet", archive.path / table / "day=2026-10-01" / "part.parquet")
+        archive.list()
+        where = str(archive.path)
+    attempts, sessions = at_once()
+    kept = load.kept_attempts(where, tmp_path / "kept", as_of=AS_OF)
+    assert len(list((tmp_path / "kept").glob("*/*-attempts.parquet"))) > 1
     found = rows_of(model.silences(kept.attempts), ["source", "from_us"])
     assert found
     assert found == rows_of(model.silences(attempts), ["source", "from_us"])
+    assert rows_of(kept.attempts, "key") == rows_of(attempts, "key")
+    assert rows_of(kept.sessions, "session_id") == rows_of(sessions, "session_id")
 
 
 @pytest.mark.usefixtures("small_parts")
@@ -54,27 +69,26 @@ def test_metrics_take_them_as_they_are(tmp_path: Path) -> None:
 
 def test_they_are_made_again_in_the_place_of_the_earlier_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(in_parts, "PART", 250)
+        patched.setattr(settling, "PART", 250)
         load.kept_attempts(SAMPLE, tmp_path, as_of=AS_OF)
     load.kept_attempts(SAMPLE, tmp_path, as_of="2026-10-15T00:00Z")
-    assert {path.name for path in tmp_path.iterdir()} == {"attempts", "sessions"}
-    assert [path.name for path in (tmp_path / "attempts").iterdir()] == ["part-0000.parquet"]
+    assert {path.name for path in tmp_path.iterdir()} == {"now", "settled.json", ".lock"}
+    assert len(list((tmp_path / "now").glob("*-attempts.parquet"))) == 1
 
 
-def test_where_it_is_broken_off_the_earlier_ones_stay_and_nothing_else(
+def test_where_it_is_broken_off_the_earlier_ones_stay(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows_of: Any
 ) -> None:
-    before = rows_of(load.kept_attempts(SAMPLE, tmp_path, as_of=AS_OF).attempts, "key")
+    earlier = load.kept_attempts(SAMPLE, tmp_path, as_of=AS_OF)
+    before = rows_of(earlier.attempts, "key")
 
     def broken(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(in_parts, "sessions", broken)
+    monkeypatch.setattr(settling, "settled_sessions", broken)
     with pytest.raises(KeyboardInterrupt):
         load.kept_attempts(SAMPLE, tmp_path, as_of=AS_OF)
-    assert {path.name for path in tmp_path.iterdir()} == {"attempts", "sessions"}
-    files = load.connection().read_parquet(str(tmp_path / "attempts" / "*.parquet"))
-    assert rows_of(files, "key") == before
+    assert rows_of(earlier.attempts, "key") == before
     kept = "SELECT value FROM duckdb_settings() WHERE name = 'preserve_insertion_order'"
     assert load.connection().execute(kept).fetchall() == [("true",)]
 

@@ -1,10 +1,9 @@
 """States kept beside an archive are what folding everything gives, however the rows came, and from whatever moment."""
 
-import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,44 +19,6 @@ DAY = 86_400
 MORE = pytest.mark.parametrize("examples", [6, pytest.param(100, marks=pytest.mark.full)])
 # Around the noon that histories begin at: the day before, that day, and the days after.
 MOMENTS = [-DAY, -40_000, 0, 3, 40_000, 43_199, 43_201, 60_000, DAY, DAY + 43_300, 3 * DAY, 9 * DAY]
-
-
-def listed(archive: Path) -> None:
-    """Write the manifest that `collector archive` writes."""
-    files = sorted(archive.glob("callbacks/*/*.parquet"))
-    parts = {
-        file.relative_to(archive).as_posix(): {
-            "rows": 1,
-            "digest": hashlib.sha256(file.read_bytes()).hexdigest(),
-            "schema": "0001",
-        }
-        for file in files
-    }
-    (archive / "manifest.json").write_text(json.dumps({"archive_version": 1, "parts": parts}))
-
-
-@pytest.fixture
-def archive(parquet: Any, tmp_path: Path) -> Any:
-    """Make an archive that grows by parts, and may lose what it had."""
-
-    class Archive:
-        path = tmp_path / "archive"
-
-        def add(self, rows: Iterable[Mapping[str, Any]], name: str) -> None:
-            parquet(f"archive/callbacks/day=2026-09-01/{name}.parquet", rows)
-            listed(self.path)
-
-        def lose(self, name: str) -> None:
-            (self.path / f"callbacks/day=2026-09-01/{name}.parquet").unlink()
-            listed(self.path)
-
-        def empty(self) -> None:
-            shutil.rmtree(self.path, ignore_errors=True)
-
-        def days(self) -> list[str]:
-            return sorted(day.name for day in (self.path / "states").glob("day=*"))
-
-    return Archive()
 
 
 def callbacks() -> st.SearchStrategy[dict[str, Any]]:
@@ -309,7 +270,7 @@ def test_where_nothing_can_be_kept_everything_is_folded(
     shutil.rmtree(midnight.path / "states")
     # Root may write anywhere, so that a folder which cannot be made stands for one that cannot be written.
     (midnight.path / "states").write_text("a file in its place")
-    listed(midnight.path)
+    midnight.list()
     assert rows_of(load.states(midnight.path, as_of=after(DAY)), "key") == expected
 
 

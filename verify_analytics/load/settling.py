@@ -1,0 +1,150 @@
+"""How are some sessions settled, and which belong to a day? Those whose earliest state lies in it."""
+
+from collections.abc import Collection
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from verify_analytics.load import settledfiles, statefold
+from verify_analytics.load.connection import forget, keep
+from verify_analytics.load.known_reports import KnownReports
+from verify_analytics.load.known_states import KnownStates
+from verify_analytics.load.settledfiles import Reach, Settled, Span, name_of
+from verify_analytics.load.settledlinks import nodes_with
+from verify_analytics.load.statefiles import Day
+from verify_analytics.load.watching import tell
+from verify_analytics.model.apart import counts_by_minute, settled_attempts, settled_sessions
+
+# States that are settled at once.
+PART = 3_000_000
+# States of small days that are settled together.
+SPAN = 200_000
+
+
+class Sources(NamedTuple):
+    """What is settled from, and up to when reports count."""
+
+    states: KnownStates
+    reports: KnownReports
+    as_of: str | datetime
+
+
+def spans_of(known: KnownStates, days: Collection[str]) -> list[tuple[str, ...]]:
+    """Put days together that are settled at once: small ones, for planning a query takes longer than running it."""
+    spans: list[list[str]] = []
+    rows = SPAN
+    for day in sorted(days):
+        rows += known.days[day].rows
+        if rows > SPAN:
+            spans.append([])
+            rows = known.days[day].rows
+        spans[-1].append(day)
+    return [tuple(span) for span in spans]
+
+
+def span_settled(place: Path, settled: Settled, sources: Sources, days: tuple[str, ...]) -> Span:
+    """Settle the sessions whose earliest state lies in some days of kept states."""
+    known = sources.states
+    linked = sorted(settled.linked(days).difference(days))
+    reports = sources.reports.of([name for name in linked if name in sources.reports.parts])
+    near = [known.days[name] for name in linked if name in known.days]
+    own = statefold.states_in(_archive(known), [known.days[day] for day in days])
+    steps = max(1, -(-sum(known.days[day].rows for day in days) // PART))
+    made = {}
+    for step in range(steps):
+        # All rows of a session lie in one step. They are read several times over, which files would be in full.
+        some = keep(own.filter(f"hash(session_id) % {steps} = {step}"))
+        try:
+            whole = _with_near(known, some, near, days) if near else some
+            try:
+                part = f"from={days[0]}/{settled.next():06}"
+                made[part] = _write(place, part, whole, reports, sources.as_of)
+            finally:
+                if near:
+                    forget(whole)
+        finally:
+            forget(some)
+    return Span(days, made)
+
+
+def settled_now(place: Path, settled: Settled, sources: Sources, states: Any) -> dict[str, Reach]:
+    """Settle sessions for this moment alone; give the parts."""
+    kept = keep(states)
+    try:
+        rows = kept.aggregate("count(*)").fetchall()[0][0]
+        steps = max(1, -(-rows // PART))
+        names = nodes_with(place, settled, kept) if settled.nodes else set()
+        reports = sources.reports.with_elsewhere([name for name in sorted(names) if name in sources.reports.parts])
+        made = {}
+        for step in range(steps):
+            part = f"now/{settled.next():06}"
+            some = kept.filter(f"hash(session_id) % {steps} = {step}")
+            made[part] = _write(place, part, some, reports, sources.as_of)
+            tell("attempts", rows * (step + 1) // steps, rows)
+        return made
+    finally:
+        forget(kept)
+
+
+def states_of_the_moment(settled: Settled, known: KnownStates, days: Collection[str], sessions: Any | None) -> Any:
+    """Give the states of sessions that belong to some days, and of some other sessions.
+
+    Parameters
+    ----------
+    settled
+        Says which days are linked with these.
+    known
+        All states.
+    days
+        Days of kept states.
+    sessions
+        ``session_id`` of sessions of which something was folded just now, or which lie in these days; or None.
+    """
+    around = {name for name in settled.linked(days) if name in known.days}
+    whole = keep(known.whole(around).project(f"*, {statefold.HOME} AS home"))
+    first = whole.aggregate("session_id, min(home) AS first", "session_id").set_alias("first")
+    chosen = first.filter(f"first IN ({_numbers(days)})").project("session_id")
+    if sessions is not None:
+        chosen = chosen.union(sessions.project("session_id")).distinct()
+    return whole.join(chosen, "session_id", how="semi").project("* EXCLUDE (home)")
+
+
+def _with_near(known: KnownStates, own: Any, near: Collection[Day], days: Collection[str]) -> Any:
+    """Leave out sessions that began on another day, and bring in what the others told of on other days."""
+    around = statefold.states_in(_archive(known), near).join(own.project("session_id"), "session_id", how="semi")
+    found = keep(around)
+    try:
+        among = own.join(found.project("session_id").set_alias("found"), "session_id", how="semi").union(found)
+        first = among.project(f"session_id, {statefold.HOME} AS home").aggregate("session_id, min(home) AS first")
+        others = first.filter(f"first NOT IN ({_numbers(days)})").project("session_id").set_alias("others")
+        return keep(own.union(found).join(others, "session_id", how="anti"))
+    finally:
+        forget(found)
+
+
+def _numbers(days: Collection[str]) -> str:
+    return ", ".join(str(statefold.number_of(day)) for day in sorted(days)) or "NULL"
+
+
+def _write(place: Path, part: str, states: Any, reports: Any | None, as_of: str | datetime) -> Reach:
+    """Write what is settled of some sessions."""
+    files = {kind: place / name_of(part, kind) for kind in settledfiles.KINDS}
+    files["attempts"].parent.mkdir(exist_ok=True)
+
+    def write(relation: Any, kind: str) -> None:
+        relation.to_parquet(str(files[kind]), compression="lz4")
+
+    write(counts_by_minute(states, as_of=as_of, verifications=reports), "minutes")
+    write(settled_attempts(states, as_of=as_of, verifications=reports), "attempts")
+    write(settled_sessions(settledfiles.opened(place, [part], "attempts")), "sessions")
+    last = "max(greatest(started_us, last_started_us))"
+    ends = f"count(*), min(session_begun_us), max(session_begun_us), min(started_us), {last}"
+    rows, *reach = settledfiles.opened(place, [part], "attempts").aggregate(ends).fetchall()[0]
+    # Without a row it lies nowhere.
+    return Reach(rows, (reach[0], reach[1]), (reach[2], reach[3])) if rows else Reach(0, (1, 0), (1, 0))
+
+
+def _archive(known: KnownStates) -> Path:
+    if known.archive is None:
+        raise AssertionError("days of states are kept beside an archive")
+    return known.archive
