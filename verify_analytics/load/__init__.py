@@ -20,7 +20,7 @@ from verify_analytics.load import exclusions, files, frames, leftout, several, s
 from verify_analytics.load.asked import PLIVO
 from verify_analytics.load.connection import connection, forget, keep
 from verify_analytics.load.exclusions import Exclusions
-from verify_analytics.load.in_parts import Finished, finished_in, on_duckdb
+from verify_analytics.load.in_parts import Finished, finished_in
 from verify_analytics.load.known_reports import KnownReports, known_reports
 from verify_analytics.load.known_states import known_states, states_of
 from verify_analytics.load.mapping import Mapped, mapped
@@ -162,15 +162,18 @@ def kept_attempts(
     patience: str | timedelta = DEFAULT_PATIENCE,
     window: str | timedelta = DEFAULT_WINDOW,
 ) -> Finished:
-    """Work out attempts and sessions that are more than memory holds, some sessions after the others, into files.
+    """Work out attempts and sessions that are more than memory holds, into files, and only what is new of them.
 
     Parameters
     ----------
     where
-        As for `states`, but no dataframe. Verifications and pulse are brought in from the same place.
+        As for `states`, but no dataframe. Verifications and pulse are brought in from the same place. Of an archive,
+        what no new callback and report concerns is taken from the folder as an earlier call left it, for any ``as_of``,
+        ``patience`` and ``window``; whatever lies elsewhere is worked out at each call.
     folder
-        Where ``attempts/`` and ``sessions/`` are written as Parquet; what was there of an earlier call is replaced once
-        the last part is written. It takes about 140 bytes a callback.
+        Where files and their list ``settled.json`` are kept, some 140 bytes a callback. It can be deleted at any time,
+        and is made anew where it is damaged or of another archive. What an earlier call gave must not be read any more:
+        files that were replaced are gone.
     as_of, patience
         As for ``model.attempts``.
     window
@@ -186,12 +189,18 @@ def kept_attempts(
     Raises
     ------
     NotFoundError, SchemaError, ArgumentError
-        As for `states`; for a dataframe; for a ``patience`` or ``window`` that cannot be read.
+        As for `states`; for a dataframe; for a ``patience`` or ``window`` that cannot be read; for a folder that is an
+        archive.
     VerifyAnalyticsError
-        If the folder cannot be written. Nothing of what was begun is left.
+        If the folder cannot be written. Whoever is stopped goes on where he was.
     """
     places = list(where) if isinstance(where, list | tuple) else [where]
-    known = on_duckdb(known_states(where, lambda: _callbacks(where), as_of=as_of))
+    if any(place_of(place) is Place.FRAME for place in places):
+        raise ArgumentError(
+            f"{type(where).__name__} is a dataframe, and what is kept is made of places: give an archive, a store or a "
+            "Parquet file, or use model.attempts and model.sessions"
+        )
+    known = known_states(where, lambda: _callbacks(where), as_of=as_of)
     told = (
         KnownReports(None, {}, None, verifications(where))
         if known.archive is None

@@ -5,19 +5,17 @@ Sessions know nothing of each other but when the sources reported, which is a sm
 some at a time (`model.apart`), in memory, and kept by the day they began on. The clock enters on reading.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import duckdb
 
-from verify_analytics.errors import ArgumentError, VerifyAnalyticsError
+from verify_analytics.errors import VerifyAnalyticsError
 from verify_analytics.load import settledfiles, settledlinks, statefold
-from verify_analytics.load.connection import connection, forget, keep
-from verify_analytics.load.known_states import KnownStates
+from verify_analytics.load.connection import forget, keep
 from verify_analytics.load.settledfiles import Reach, Settled
 from verify_analytics.load.settledlook import Look, known_minutes, seen
+from verify_analytics.load.settledqueries import Writing, writing
 from verify_analytics.load.settling import Sources, settled_now, span_settled, spans_of, states_of_the_moment
 from verify_analytics.load.statefiles import FOLDER
 from verify_analytics.load.watching import tell
@@ -31,22 +29,6 @@ class Finished(NamedTuple):
     sessions: duckdb.DuckDBPyRelation
 
 
-def on_duckdb(states: KnownStates) -> KnownStates:
-    """Refuse what a dataframe was made into.
-
-    Raises
-    ------
-    ArgumentError
-        If the states are no relation of DuckDB.
-    """
-    if states.fresh is None or isinstance(states.fresh, duckdb.DuckDBPyRelation):
-        return states
-    raise ArgumentError(
-        f"{type(states.fresh).__name__} is in memory as a whole already; give an archive, a store or a Parquet file, "
-        "or use model.attempts and model.sessions"
-    )
-
-
 def finished_in(folder: str | Path, sources: Sources, look: Look) -> Finished:
     """Settle into a folder what is not settled yet, and look at all of it."""
     duration_us(look.patience, name="patience")
@@ -55,8 +37,8 @@ def finished_in(folder: str | Path, sources: Sources, look: Look) -> Finished:
     try:
         with settledfiles.alone(place):
             settled = settledfiles.read(place)
-            with _unordered():
-                parts = _settled(place, settled, sources)
+            with writing(sources.as_of, with_reports=sources.reports.whole is not None) as made:
+                parts = _settled(place, settled, sources, made)
             settledfiles.write(place, settled)
             settledfiles.tidy(place, settled, parts)
             counts = settledfiles.opened(place, parts, "minutes")
@@ -69,12 +51,12 @@ def finished_in(folder: str | Path, sources: Sources, look: Look) -> Finished:
     return Finished(*seen(place, parts, known, sources.as_of, look))
 
 
-def _settled(place: Path, settled: Settled, sources: Sources) -> dict[str, Reach]:
+def _settled(place: Path, settled: Settled, sources: Sources, made: Writing) -> dict[str, Reach]:
     """Make the parts that are missing; give all that the answer is read from."""
     known = sources.states
     if known.archive is None:
         settled.nodes, settled.spans = {}, []
-        return settled_now(place, settled, sources, known.whole())
+        return settled_now(place, settled, sources, made, known.whole())
     _bring_up_nodes(place, settled, sources)
     settledfiles.write(place, settled)
     heard = _heard_of(sources)
@@ -82,16 +64,17 @@ def _settled(place: Path, settled: Settled, sources: Sources) -> dict[str, Reach
         blocked = _blocked(place, settled, sources, heard)
         in_a_span = {day for span in settled.spans for day in span.days}
         missing = spans_of(known, [day for day in known.days if day not in blocked and day not in in_a_span])
+        rows = [sum(known.days[day].rows for day in days) for days in missing]
         for number, days in enumerate(missing):
-            settled.spans.append(span_settled(place, settled, sources, days))
+            settled.spans.append(span_settled(place, settled, sources, made, days))
             # Whoever is stopped here goes on from here.
             settledfiles.write(place, settled)
-            tell("attempts", number + 1, len(missing))
+            tell("attempts", sum(rows[: number + 1]), sum(rows))
         whole = [span for span in settled.spans if blocked.isdisjoint(span.days)]
         parts = {part: reach for span in whole for part, reach in span.parts.items()}
         if blocked or heard is not None or not parts:
             states = states_of_the_moment(settled, known, blocked, heard)
-            parts.update(settled_now(place, settled, sources, states))
+            parts.update(settled_now(place, settled, sources, made, states))
         return parts
     finally:
         if heard is not None:
@@ -152,13 +135,3 @@ def _blocked(place: Path, settled: Settled, sources: Sources, heard: Any | None)
         if not blocked.isdisjoint(span.days):
             blocked.update(span.days)
     return blocked
-
-
-@contextmanager
-def _unordered() -> Iterator[None]:
-    """Let rows be written as they come: none has to wait in memory for those that stand before it."""
-    connection().execute("SET preserve_insertion_order = false")
-    try:
-        yield
-    finally:
-        connection().execute("RESET preserve_insertion_order")

@@ -5,18 +5,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from verify_analytics.load import settledfiles, statefold
+from verify_analytics.load import statefold
 from verify_analytics.load.connection import forget, keep
 from verify_analytics.load.known_reports import KnownReports
 from verify_analytics.load.known_states import KnownStates
-from verify_analytics.load.settledfiles import Reach, Settled, Span, name_of
+from verify_analytics.load.settledfiles import Reach, Settled, Span
 from verify_analytics.load.settledlinks import nodes_with
+from verify_analytics.load.settledqueries import Writing
 from verify_analytics.load.statefiles import Day
 from verify_analytics.load.watching import tell
-from verify_analytics.model.apart import counts_by_minute, settled_attempts, settled_sessions
 
 # States that are settled at once.
-PART = 3_000_000
+PART = 2_000_000
 # States of small days that are settled together.
 SPAN = 200_000
 
@@ -42,7 +42,7 @@ def spans_of(known: KnownStates, days: Collection[str]) -> list[tuple[str, ...]]
     return [tuple(span) for span in spans]
 
 
-def span_settled(place: Path, settled: Settled, sources: Sources, days: tuple[str, ...]) -> Span:
+def span_settled(place: Path, settled: Settled, sources: Sources, writing: Writing, days: tuple[str, ...]) -> Span:
     """Settle the sessions whose earliest state lies in some days of kept states."""
     known = sources.states
     linked = sorted(settled.linked(days).difference(days))
@@ -58,7 +58,7 @@ def span_settled(place: Path, settled: Settled, sources: Sources, days: tuple[st
             whole = _with_near(known, some, near, days) if near else some
             try:
                 part = f"from={days[0]}/{settled.next():06}"
-                made[part] = _write(place, part, whole, reports, sources.as_of)
+                made[part] = writing.part(place, part, whole, reports)
             finally:
                 if near:
                     forget(whole)
@@ -67,7 +67,7 @@ def span_settled(place: Path, settled: Settled, sources: Sources, days: tuple[st
     return Span(days, made)
 
 
-def settled_now(place: Path, settled: Settled, sources: Sources, states: Any) -> dict[str, Reach]:
+def settled_now(place: Path, settled: Settled, sources: Sources, writing: Writing, states: Any) -> dict[str, Reach]:
     """Settle sessions for this moment alone; give the parts."""
     kept = keep(states)
     try:
@@ -79,7 +79,7 @@ def settled_now(place: Path, settled: Settled, sources: Sources, states: Any) ->
         for step in range(steps):
             part = f"now/{settled.next():06}"
             some = kept.filter(f"hash(session_id) % {steps} = {step}")
-            made[part] = _write(place, part, some, reports, sources.as_of)
+            made[part] = writing.part(place, part, some, reports)
             tell("attempts", rows * (step + 1) // steps, rows)
         return made
     finally:
@@ -124,24 +124,6 @@ def _with_near(known: KnownStates, own: Any, near: Collection[Day], days: Collec
 
 def _numbers(days: Collection[str]) -> str:
     return ", ".join(str(statefold.number_of(day)) for day in sorted(days)) or "NULL"
-
-
-def _write(place: Path, part: str, states: Any, reports: Any | None, as_of: str | datetime) -> Reach:
-    """Write what is settled of some sessions."""
-    files = {kind: place / name_of(part, kind) for kind in settledfiles.KINDS}
-    files["attempts"].parent.mkdir(exist_ok=True)
-
-    def write(relation: Any, kind: str) -> None:
-        relation.to_parquet(str(files[kind]), compression="lz4")
-
-    write(counts_by_minute(states, as_of=as_of, verifications=reports), "minutes")
-    write(settled_attempts(states, as_of=as_of, verifications=reports), "attempts")
-    write(settled_sessions(settledfiles.opened(place, [part], "attempts")), "sessions")
-    last = "max(greatest(started_us, last_started_us))"
-    ends = f"count(*), min(session_begun_us), max(session_begun_us), min(started_us), {last}"
-    rows, *reach = settledfiles.opened(place, [part], "attempts").aggregate(ends).fetchall()[0]
-    # Without a row it lies nowhere.
-    return Reach(rows, (reach[0], reach[1]), (reach[2], reach[3])) if rows else Reach(0, (1, 0), (1, 0))
 
 
 def _archive(known: KnownStates) -> Path:

@@ -9,7 +9,7 @@ import pytest
 
 from verify_analytics import load, metrics, model
 from verify_analytics.errors import ArgumentError, VerifyAnalyticsError
-from verify_analytics.load import settling
+from verify_analytics.load import settledqueries, settling
 
 SAMPLE = "data/sample"
 AS_OF = "2026-10-29T00:00Z"
@@ -85,7 +85,7 @@ def test_where_it_is_broken_off_the_earlier_ones_stay(
     def broken(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(settling, "settled_sessions", broken)
+    monkeypatch.setattr(settledqueries.Writing, "part", broken)
     with pytest.raises(KeyboardInterrupt):
         load.kept_attempts(SAMPLE, tmp_path, as_of=AS_OF)
     assert rows_of(earlier.attempts, "key") == before
@@ -101,6 +101,8 @@ def test_a_folder_that_cannot_be_written_is_said_with_what_to_try(tmp_path: Path
         load.kept_attempts(SAMPLE, tmp_path / "file", as_of=AS_OF)
 
 
-def test_a_dataframe_is_in_memory_already(tmp_path: Path) -> None:
-    with pytest.raises(ArgumentError, match="DataFrame is in memory as a whole already; give an archive"):
+def test_a_dataframe_is_no_place(tmp_path: Path) -> None:
+    with pytest.raises(
+        ArgumentError, match="DataFrame is a dataframe, and what is kept is made of places: give an archive"
+    ):
         load.kept_attempts(pq.read_table(f"{SAMPLE}/callbacks.parquet").to_pandas(), tmp_path, as_of=AS_OF)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from verify_analytics import load, model
 from verify_analytics.errors import ArgumentError
-from verify_analytics.load import in_parts, settledfiles, settledlook, settling
+from verify_analytics.load import in_parts, settledfiles, settledlook, settledqueries, settling
 
 DAY = 86_400
 MORE = pytest.mark.parametrize("examples", [4, pytest.param(80, marks=pytest.mark.full)])
@@ -186,7 +186,7 @@ def test_another_moment_patience_and_window_need_nothing_anew(
     def never(*_: Any, **__: Any) -> None:
         raise AssertionError("something was settled again")
 
-    monkeypatch.setattr(settling, "settled_attempts", never)
+    monkeypatch.setattr(settledqueries.Writing, "part", never)
     found = load.kept_attempts(weeks.path, tmp_path / "kept", as_of=after(30 * DAY), patience="1h", window="2h")
     assert found.sessions.project("window_seconds, patience_seconds").distinct().fetchall() == [(7200, 3600)]
 
@@ -231,11 +231,11 @@ def test_whoever_is_stopped_goes_on_where_he_was(
     given = settling.span_settled
     done: list[tuple[str, ...]] = []
 
-    def stopped(place: Path, known: Any, sources: Any, days: tuple[str, ...]) -> Any:
+    def stopped(place: Path, known: Any, sources: Any, writing: Any, days: tuple[str, ...]) -> Any:
         if len(done) == 2:
             raise KeyboardInterrupt
         done.append(days)
-        return given(place, known, sources, days)
+        return given(place, known, sources, writing, days)
 
     with monkeypatch.context() as patched:
         patched.setattr(in_parts, "span_settled", stopped)
