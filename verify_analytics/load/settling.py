@@ -1,6 +1,7 @@
 """How are some sessions settled, and which belong to a day? Those whose earliest state lies in it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,8 +18,8 @@ from verify_analytics.load.watching import tell
 
 # States that are settled at once.
 PART = 2_000_000
-# States of small days that are settled together.
-SPAN = 200_000
+# States of days that are settled together: of the newest days, to which something is still added, and of older ones.
+NEW, SPAN, OLD_SPAN = 3, 200_000, 1_000_000
 
 
 class Sources(NamedTuple):
@@ -30,15 +31,17 @@ class Sources(NamedTuple):
 
 
 def spans_of(known: KnownStates, days: Collection[str]) -> list[tuple[str, ...]]:
-    """Put days together that are settled at once: small ones, for planning a query takes longer than running it."""
+    """Put days together that are settled at once, for engines are slow on little; the newest apart from the others."""
+    newest = sorted(known.days)[-NEW:]
     spans: list[list[str]] = []
-    rows = SPAN
-    for day in sorted(days):
-        rows += known.days[day].rows
-        if rows > SPAN:
-            spans.append([])
-            rows = known.days[day].rows
-        spans[-1].append(day)
+    for some, limit in (([day for day in days if day not in newest], OLD_SPAN), (newest, SPAN)):
+        rows = limit
+        for day in sorted(set(some).intersection(days)):
+            rows += known.days[day].rows
+            if rows > limit:
+                spans.append([])
+                rows = known.days[day].rows
+            spans[-1].append(day)
     return [tuple(span) for span in spans]
 
 
@@ -52,18 +55,11 @@ def span_settled(place: Path, settled: Settled, sources: Sources, writing: Writi
     steps = max(1, -(-sum(known.days[day].rows for day in days) // PART))
     made = {}
     for step in range(steps):
-        # All rows of a session lie in one step. They are read several times over, which files would be in full.
-        some = keep(own.filter(f"hash(session_id) % {steps} = {step}"))
-        try:
-            whole = _with_near(known, some, near, days) if near else some
-            try:
-                part = f"from={days[0]}/{settled.next():06}"
-                made[part] = writing.part(place, part, whole, reports)
-            finally:
-                if near:
-                    forget(whole)
-        finally:
-            forget(some)
+        # All rows of a session lie in one step.
+        some = own.filter(f"hash(session_id) % {steps} = {step}") if steps > 1 else own
+        part = f"from={days[0]}/{settled.next():06}"
+        with _with_near(known, some, near, days) as whole:
+            made[part] = writing.part(place, part, whole, reports)
     return Span(days, made)
 
 
@@ -109,16 +105,21 @@ def states_of_the_moment(settled: Settled, known: KnownStates, days: Collection[
     return whole.join(chosen, "session_id", how="semi").project("* EXCLUDE (home)")
 
 
-def _with_near(known: KnownStates, own: Any, near: Collection[Day], days: Collection[str]) -> Any:
+@contextmanager
+def _with_near(known: KnownStates, own: Any, near: Collection[Day], days: Collection[str]) -> Iterator[Any]:
     """Leave out sessions that began on another day, and bring in what the others told of on other days."""
-    around = statefold.states_in(_archive(known), near).join(own.project("session_id"), "session_id", how="semi")
-    found = keep(around)
+    if not near:
+        yield own
+        return
+    ids = own.project("session_id").set_alias("own")
+    found = keep(statefold.states_in(_archive(known), near).join(ids, "session_id", how="semi"))
+    among = own.join(found.project("session_id").set_alias("found"), "session_id", how="semi").union(found)
+    first = among.project(f"session_id, {statefold.HOME} AS home").aggregate("session_id, min(home) AS first")
+    others = keep(first.filter(f"first NOT IN ({_numbers(days)})").project("session_id"))
     try:
-        among = own.join(found.project("session_id").set_alias("found"), "session_id", how="semi").union(found)
-        first = among.project(f"session_id, {statefold.HOME} AS home").aggregate("session_id, min(home) AS first")
-        others = first.filter(f"first NOT IN ({_numbers(days)})").project("session_id").set_alias("others")
-        return keep(own.union(found).join(others, "session_id", how="anti"))
+        yield own.union(found).join(others, "session_id", how="anti")
     finally:
+        forget(others)
         forget(found)
 
 

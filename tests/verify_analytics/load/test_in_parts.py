@@ -43,7 +43,7 @@ def test_the_silences_of_a_source_are_those_of_all_sessions(
 ) -> None:
     where = SAMPLE
     if kept_by_day:
-        monkeypatch.setattr(settling, "SPAN", 600)
+        monkeypatch.setattr(settling, "OLD_SPAN", 600)
         for table in ("callbacks", "verifications", "pulse"):
             (archive.path / table / "day=2026-10-01").mkdir(parents=True)
             shutil.copy(f"{SAMPLE}/{table}.parquet", archive.path / table / "day=2026-10-01" / "part.parquet")

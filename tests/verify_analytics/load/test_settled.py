@@ -123,6 +123,7 @@ def test_whatever_came_in_whatever_parts_they_are_what_working_out_everything_gi
 def weeks(archive: Any, callback: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Give an archive of three days, one session each, that are settled one by one."""
     monkeypatch.setattr(settling, "SPAN", 1)
+    monkeypatch.setattr(settling, "OLD_SPAN", 1)
     for day in range(3):
         moment = day * DAY
         row = callback(moment, "delivered", session_id=f"s{day}", attempt_id=f"a{day}", requested_at=moment)
