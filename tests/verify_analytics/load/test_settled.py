@@ -55,7 +55,15 @@ def minutes_of(moments: Iterable[int]) -> list[int]:
 
 @MORE
 def test_whatever_came_in_whatever_parts_they_are_what_working_out_everything_gives(
-    examples: int, archive: Any, callback: Any, quick: Any, parquet: Any, tmp_path: Path, after: Any, rows_of: Any
+    examples: int,
+    archive: Any,
+    callback: Any,
+    quick: Any,
+    parquet: Any,
+    tmp_path: Path,
+    after: Any,
+    rows_of: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     @settings(
         max_examples=examples,
@@ -72,9 +80,14 @@ def test_whatever_came_in_whatever_parts_they_are_what_working_out_everything_gi
         covered=st.lists(st.sampled_from(MOMENTS), max_size=3),
         as_of=st.lists(st.sampled_from([moment + 1 for moment in MOMENTS]), min_size=2, max_size=2),
         patience=st.sampled_from(["5min", "15min"]),
+        one_by_one=st.booleans(),
     )
-    def holds(steps: Any, lost: str | None, hot: Any, covered: list[int], as_of: list[int], patience: str) -> None:
+    def holds(
+        steps: Any, lost: str | None, hot: Any, covered: list[int], as_of: list[int], patience: str, *, one_by_one: bool
+    ) -> None:
         archive.empty()
+        for name in ("SPAN", "OLD_SPAN"):
+            monkeypatch.setattr(settling, name, 1 if one_by_one else 1_000)
         # What is kept of other histories, as of an archive that was made anew under its old name, must not mislead.
         pulse = [{**PULSE, "minute": 60 * minute} for minute in minutes_of(covered)]
         if pulse:
@@ -144,6 +157,22 @@ def test_a_new_day_leaves_the_others_as_they_are(weeks: Any, callback: Any, afte
     found = settled(tmp_path / "kept")
     assert {days: parts for days, parts in found.items() if days in before} == before
     assert ("2026-09-04",) in found
+
+
+def test_a_session_that_goes_on_the_next_day_is_settled_as_a_whole_on_the_day_it_began(
+    weeks: Any, callback: Any, after: Any, tmp_path: Path, rows_of: Any
+) -> None:
+    again = {"session_id": "s0", "attempt_id": "a9", "attempt_sequence": 2, "channel": "voice", "requested_at": DAY + 9}
+    weeks.add([callback(DAY + 9, "completed", **again)], "again")
+    found = load.kept_attempts(weeks.path, tmp_path / "kept", as_of=after(9 * DAY))
+    expected = load.keep(model.attempts(load.callbacks(weeks.path), as_of=after(9 * DAY)))
+    assert rows_of(found.attempts, "key") == rows_of(expected, "key")
+    assert rows_of(found.sessions, "session_id") == rows_of(model.sessions(expected), "session_id")
+    assert [row["role"] for row in rows_of(expected, "key") if row["key"] == "a9"] == ["fallback"]
+    rows = {
+        days: [reach.rows for reach in parts.values()] for days, parts in settledfiles.read(tmp_path / "kept").spans
+    }
+    assert rows == {("2026-09-01",): [2], ("2026-09-02",): [1], ("2026-09-03",): [1]}
 
 
 @pytest.mark.parametrize("late", ["callback", "report", "other session"])
