@@ -14,7 +14,7 @@ from verify_analytics.errors import ArgumentError
 from verify_analytics.load import in_parts, settledfiles, settledlook, settledqueries, settling
 
 DAY = 86_400
-MORE = pytest.mark.parametrize("examples", [4, pytest.param(80, marks=pytest.mark.full)])
+MORE = pytest.mark.parametrize("examples", [3, pytest.param(80, marks=pytest.mark.full)])
 # Around the noon that histories begin at: that day, the next one, and one much later.
 MOMENTS = [0, 3, 300, 43_190, 43_210, DAY, 9 * DAY]
 PULSE = {"accepted": 0, "repeated": 0, "quarantined": 0, "refused": 0, "refused_by": "{}", "collector": "serve"}
