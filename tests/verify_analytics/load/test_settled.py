@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from verify_analytics import load, model
-from verify_analytics.errors import ArgumentError
+from verify_analytics.errors import ArgumentError, SchemaError
 from verify_analytics.load import in_parts, settledfiles, settledlook, settledqueries, settling
 
 DAY = 86_400
@@ -278,6 +278,17 @@ def test_whoever_is_stopped_goes_on_where_he_was(
     found = load.kept_attempts(weeks.path, folder, as_of=after(9 * DAY))
     assert {days: settled(folder)[days] for days in before} == before
     assert found.sessions.aggregate("count(*)").fetchall() == [(3,)]
+
+
+@pytest.mark.parametrize("table", ["callbacks", "verifications"])
+def test_an_archive_that_lacks_a_listed_part_is_refused(table: str, weeks: Any, after: Any, tmp_path: Path) -> None:
+    weeks.add([{"session_id": "s1", "verified_at": DAY + 5, "received_at": DAY + 6}], "part-0", "verifications")
+    (weeks.path / table / "day=2026-09-01" / "part-0.parquet").unlink()
+    with pytest.raises(SchemaError, match=f"names {table}/day=2026-09-01/part-0.parquet, which is not there"):
+        load.kept_attempts(weeks.path, tmp_path / "kept", as_of=after(9 * DAY))
+    if table == "callbacks":
+        with pytest.raises(SchemaError, match="which is not there"):
+            load.states(weeks.path, as_of=after(9 * DAY))
 
 
 def test_files_that_are_not_ours_stay(weeks: Any, after: Any, tmp_path: Path) -> None:
