@@ -222,9 +222,11 @@ def test_another_moment_patience_and_window_need_nothing_anew(
 
 
 @pytest.mark.parametrize("harm", ["list torn", "list of another format", "file gone", "file torn", "hashes gone"])
-def test_what_is_not_whole_is_settled_again(harm: str, weeks: Any, after: Any, tmp_path: Path, rows_of: Any) -> None:
+def test_what_is_not_whole_is_settled_again(
+    harm: str, weeks: Any, callback: Any, after: Any, tmp_path: Path, rows_of: Any
+) -> None:
     folder = tmp_path / "kept"
-    expected = rows_of(load.kept_attempts(weeks.path, folder, as_of=after(9 * DAY)).sessions, "session_id")
+    load.kept_attempts(weeks.path, folder, as_of=after(9 * DAY))
     told = folder / settledfiles.LIST
     if harm == "list torn":
         told.write_text(told.read_text()[:50])
@@ -236,7 +238,12 @@ def test_what_is_not_whole_is_settled_again(harm: str, weeks: Any, after: Any, t
         next(folder.glob("from=*/*-attempts.parquet")).write_text("x")
     else:
         shutil.rmtree(folder / "sessions-of")
-    assert rows_of(load.kept_attempts(weeks.path, folder, as_of=after(9 * DAY)).sessions, "session_id") == expected
+    # Something new, so that it is asked which days know of it.
+    weeks.add([callback(3 * DAY, session_id="s1", attempt_id="a1", requested_at=DAY)], "late")
+    found = load.kept_attempts(weeks.path, folder, as_of=after(9 * DAY))
+    expected = load.keep(model.attempts(load.callbacks(weeks.path), as_of=after(9 * DAY)))
+    assert rows_of(found.attempts, "key") == rows_of(expected, "key")
+    assert rows_of(found.sessions, "session_id") == rows_of(model.sessions(expected), "session_id")
 
 
 def test_states_that_were_made_anew_under_their_old_names_are_other_ones(
