@@ -5,7 +5,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import narwhals as nw
 import numpy as np
 import pandas as pd
 
@@ -124,9 +123,7 @@ def _category(attempts: Table) -> Ints:
 
 
 def _tally(table: pd.DataFrame, by: list[str], names: Sequence[str], context: dict[str, Any], rows: Any) -> Tally:
-    table = table.assign(
-        _all=0, **{f"{name}_{end}": value for name, value in context.items() for end in ("min", "max")}
-    )
+    table = table.assign(_all=0, **context)
     table = table.sort_values(list(table.columns), kind="stable", ignore_index=True)
     return Tally(table, by, tuple(names), context_of(table, list(context)), rows)
 
@@ -157,24 +154,17 @@ def _verified(sessions: Table, source: str, view: View) -> Tally:
     kind = np.where(seen > 0, kind, names.index("unknown"))
     kind = np.where(sessions["unobserved"], names.index("unobserved"), kind)
     kind = np.where(sessions["mature"], kind, names.index("immature"))
-    table = pd.DataFrame({"channel": sessions["channel"], "kind": kind})
-    table = table.groupby(["channel", "kind"]).size().rename("rows").reset_index()
+    # Sessions of one channel, kind and number of attempts are alike.
+    attempts = np.where(kind >= names.index(verification.VERIFIED[0]), attempt, 0)
+    table = pd.DataFrame(
+        {"channel": sessions["channel"], "kind": kind, verification.ATTEMPTS_OF_VERIFIED: attempts},
+    )
+    table = table.groupby(list(table.columns)).size().rename("rows").reset_index()
     for number, name in enumerate(names):
         table[f"_in_{name}"] = (table["kind"] == number).astype(np.int64)
     table["_by_first_channel"] = _first_channel(table.pop("channel"), sessions)
     table = table.drop(columns="kind")
-    judged_yes = np.flatnonzero(kind >= names.index(verification.VERIFIED[0]))
-    rows = pd.DataFrame({"channel": sessions["channel"][judged_yes], "_attempt": attempt[judged_yes]})
-    # Sessions of one channel and number of attempts are alike; each stands for itself where means are taken.
-    rows = rows.assign(_all=0, _cluster=judged_yes, _alone=True, _category=verification.VERIFIED[0])
-    words = pd.Index([str(text) for text in sessions.texts["channel"]])
-    rows["_by_first_channel"] = pd.Categorical.from_codes(_codes(rows.pop("channel")), words)
-    frame: Any = nw.from_native(rows)
-    return _tally(table, ["first_channel"], names, _context_of_sessions(sessions, view), frame)
-
-
-def _codes(channel: pd.Series) -> Any:
-    return channel.where(channel != NONE, -1).to_numpy()
+    return _tally(table, ["first_channel"], names, _context_of_sessions(sessions, view), None)
 
 
 def _watched(sessions: Table, source: str, view: View) -> watching.Watched:
@@ -199,9 +189,7 @@ def _watched(sessions: Table, source: str, view: View) -> watching.Watched:
     table["_by_first_channel"] = _first_channel(table.pop("channel"), sessions)
     table["_ticks"] = table["_ticks"].where(table["_ticks"] >= 0)
     context = _context_of_sessions(sessions, view)
-    table = table.assign(
-        _all=0, **{f"{name}_{end}": value for name, value in context.items() for end in ("min", "max")}
-    )
+    table = table.assign(_all=0, **context)
     counts = Counts(table, ["first_channel"], context_of(table, list(context)))
     return watching.Watched(counts, np.ones(len(counts.groups)))
 

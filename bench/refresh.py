@@ -7,6 +7,7 @@ are held against those that working out everything in memory gives, where there 
 
 import argparse
 import json
+import resource
 import shutil
 import tempfile
 import time
@@ -109,11 +110,15 @@ def kept(archive: Path, folder: Path) -> Taken:
     return Taken(states, finished, asked, found)
 
 
-def measured(archive: Path, folder: Path, *, check: bool) -> tuple[int, Taken, Taken, float | None]:
+def measured(
+    archive: Path, folder: Path, *, check: bool, figures: Path | None
+) -> tuple[int, Taken, Taken, float | None]:
     """Count callbacks; time all but the newest day from nothing, then the refresh, and everything in memory."""
     shutil.rmtree(archive / "states", ignore_errors=True)
     with without_newest_day(archive):
         before = kept(archive, folder)
+        if figures:
+            note(figures, archive, before)
     refreshed = kept(archive, folder)
     count = load.callbacks(archive).aggregate("count(*)").fetchall()[0][0]
     if not check:
@@ -124,6 +129,16 @@ def measured(archive: Path, folder: Path, *, check: bool) -> tuple[int, Taken, T
     return count, before, refreshed, memory
 
 
+def note(figures: Path, archive: Path, before: Taken) -> None:
+    """Add a line to a file of figures, as `bench.scale --json` has them of the same way."""
+    count = load.callbacks(archive).aggregate("count(*)").fetchall()[0][0]
+    seconds = {"fold": before.states, "finish": before.finished, "metrics": before.asked}
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    line = {"callbacks": count, "way": "ours by day", "seconds": seconds, "peak_gb": round(peak, 3)}
+    with figures.open("a") as file:
+        file.write(json.dumps(line) + "\n")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--days", type=int, nargs="+", default=[7, 14, 28], help="how long each history is")
@@ -131,6 +146,9 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2, help="that make the archives")
     parser.add_argument("--archive", type=Path, help="one that is there, of --days, instead of simulated ones")
     parser.add_argument("--unchecked", action="store_true", help="do not work everything out in memory beside it")
+    parser.add_argument(
+        "--json", type=Path, help="a file to which the time from nothing is added, for bench.scale --plot"
+    )
     parser.add_argument("--memory", default="6GB", help="that the engine may take")
     given = parser.parse_args()
     end_politely()
@@ -147,7 +165,7 @@ def main() -> None:
         for days in given.days:
             archive = given.archive or made(Path(name), days, given.callbacks, given.processes)
             folder = (given.archive.parent if given.archive else Path(name)) / "kept"
-            count, before, refreshed, memory = measured(archive, folder, check=not given.unchecked)
+            count, before, refreshed, memory = measured(archive, folder, check=not given.unchecked, figures=given.json)
             print(f"{days:>5}{count:>13,}", end="")
             for each in (before, refreshed):
                 print(f"{'':<4}", end="")

@@ -4,7 +4,7 @@ Four sessions in five have one attempt. To find that out anew for each metric, e
 session; the attempts say it themselves.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import narwhals as nw
 
@@ -56,8 +56,16 @@ def with_cluster(frame: Frame, cluster: str, *, of_sessions: bool = False) -> Fr
     return frame.with_columns(alone.alias(ALONE), _cluster=nw.col("session_id"))
 
 
-def by_cluster(units: Frame, keys: Sequence[str], summed: Sequence[str], context: Sequence[str] = ()) -> Frame:
-    """Sum columns of units by cluster, within the groups that some keys make.
+def make_ups(
+    units: Frame,
+    keys: Sequence[str],
+    flags: Mapping[str, nw.Expr],
+    *,
+    told_by: Sequence[str] = (),
+    kinds: Sequence[str] = (),
+    summed: Sequence[str] = (),
+) -> Frame:
+    """Count clusters of the same make-up: how many units of a cluster have each of some properties.
 
     Parameters
     ----------
@@ -65,28 +73,45 @@ def by_cluster(units: Frame, keys: Sequence[str], summed: Sequence[str], context
         What `with_cluster` gave.
     keys
         Columns that make groups; missing values are a group.
+    flags
+        Each property by its name, true or false and never null.
+    told_by
+        Columns of few values that all flags are told from: units that are alone are counted by these. Without them
+        they are counted by the flags.
+    kinds
+        Columns of few values by which units that are alone are counted, too; of others they are missing.
     summed
-        Columns of integers.
-    context
-        Columns of which the smallest and the largest are kept, with ``_min`` and ``_max`` after their names.
+        Columns of integers to be summed up within each cluster.
 
     Returns
     -------
     Frame
-        The keys, the sums, the extremes, in no order. One row per group and cluster, which is not named.
+        The keys, the kinds, `ALONE`, a column of integers for each flag and each sum, and ``rows``, in no order. One
+        row for each make-up of a group, or several that lie apart by what units are told by.
     """
-    ends = {f"{name}_{end}": nw.col(name) for name in context for end in ("min", "max")}
-    kept = [*keys, *summed, *ends]
-    spread = units.select(*keys, *summed, CLUSTER, ALONE, **ends)
-    together = (
-        spread.filter(~nw.col(ALONE))
+    kept = [*keys, *kinds, ALONE, *flags, *summed, "rows"]
+    alone, others = units.filter(nw.col(ALONE)), units.filter(~nw.col(ALONE))
+    ones = {name: nw.when(flag).then(nw.lit(1)).otherwise(nw.lit(0)).cast(nw.Int64) for name, flag in flags.items()}
+    if told_by:
+        counted = _rows(alone, [*keys, *kinds, ALONE, *told_by, *summed]).with_columns(**ones)
+    else:
+        counted = _rows(alone.with_columns(**ones), [*keys, *kinds, ALONE, *flags, *summed])
+    together = _rows(_by_cluster(others, [*keys, ALONE], flags, summed), [*keys, ALONE, *flags, *summed])
+    unknown = {name: nw.lit(None).cast(nw.String) for name in kinds}
+    of_all = [name for name in kept if name not in kinds]
+    return nw.concat([counted.select(*kept), together.select(*of_all, **unknown).select(*kept)])
+
+
+def _rows(frame: Frame, columns: Sequence[str]) -> Frame:
+    return frame.group_by(*columns).agg(nw.len().alias("rows"))
+
+
+def _by_cluster(units: Frame, keys: Sequence[str], flags: Mapping[str, nw.Expr], summed: Sequence[str]) -> Frame:
+    return (
+        # Counted and not summed: an engine keeps a sum of integers in several words, and there are many clusters.
+        units.with_columns(**{name: nw.when(flag).then(nw.lit(1)) for name, flag in flags.items()})
         .group_by(*keys, CLUSTER)
-        .agg(
-            *(nw.col(name).sum() for name in summed),
-            *(nw.col(f"{name}_min").min() for name in context),
-            *(nw.col(f"{name}_max").max() for name in context),
-        )
+        .agg(*(nw.col(name).count() for name in flags), *(nw.col(name).sum() for name in summed))
         # DuckDB sums integers to 128 bits, which leave it as decimals.
-        .with_columns(nw.col(name).cast(nw.Int64) for name in summed)
+        .with_columns(nw.col(name).cast(nw.Int64) for name in [*flags, *summed])
     )
-    return nw.concat([spread.filter(nw.col(ALONE)).select(*kept), together.select(*kept)])

@@ -129,16 +129,8 @@ def count_keyed(
     ArgumentError
         For a frame that was put together from readings with different `as_of`, patience or window.
     """
-    keys = [*(key(name) for name in by), *also]
-    seen = [nw.col(name) for name in context]
-    grouped = frame.select("_all", *keys, *seen).group_by("_all", *keys)
-    table = collected(
-        grouped.agg(
-            nw.len().alias("rows"),
-            *(nw.col(name).min().alias(f"{name}_min") for name in context),
-            *(nw.col(name).max().alias(f"{name}_max") for name in context),
-        )
-    )
+    keys = ["_all", *(key(name) for name in by), *also, *context]
+    table = collected(frame.select(*keys).group_by(*keys).agg(nw.len().alias("rows")))
     return Counts(table, by, context_of(table, context))
 
 
@@ -165,14 +157,17 @@ def with_keys(frame: Frame, by: Sequence[str], *, started: str, top: int | None 
 
 
 def context_of(table: pd.DataFrame, names: Sequence[str]) -> Context:
-    """Read the one value of each context column; two values mean two readings in one frame."""
+    """Read the one value of each context column; two values mean two readings in one frame.
+
+    The columns are grouped by, being the same in each row: that costs a fraction of a smallest and a largest.
+    """
     one: dict[str, Any] = {}
     for name in names:
-        low, high = table[f"{name}_min"].dropna(), table[f"{name}_max"].dropna()
-        one[name] = high.max() if len(high) else None
-        if name != MISSING and len(low) and low.min() != high.max():
+        values = table[name].dropna()
+        one[name] = values.max() if len(values) else None
+        if name != MISSING and values.nunique() > 1:
             raise ArgumentError(
-                f"the frame holds more than one {name.removesuffix('_us')} ({low.min()} to {high.max()}): "
+                f"the frame holds more than one {name.removesuffix('_us')} ({values.min()} to {values.max()}): "
                 "compute the metric on each reading by itself"
             )
     return Context(

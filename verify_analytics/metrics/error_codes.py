@@ -25,6 +25,8 @@ from .tally import Tally, Within, tally, within_clusters
 
 NONE_GIVEN = "(none given)"
 MEASURES = {"share_of_unsuccessful": UNSUCCESSFUL, "share_of_all": KNOWN}
+# What tells attempts that did not arrive apart.
+KINDS = ("channel", "_code")
 NEEDED = ("is_attempt", "mature", "outcome", "error_code", "channel", "started_us", *CONTEXT)
 
 
@@ -141,8 +143,10 @@ def error_codes(
 
     def measured(split: list[str]) -> pd.DataFrame:
         kept = top if split else None
-        found = tally(frame, split, category(), CATEGORIES, started="started_us", cluster=cluster, top=kept)
-        codes = within_clusters(found, ["channel", "_code"], UNSUCCESSFUL, MEASURES.values())
+        found = tally(
+            frame, split, category(), CATEGORIES, started="started_us", cluster=cluster, top=kept, kinds=KINDS
+        )
+        codes = within_clusters(found, UNSUCCESSFUL, MEASURES.values())
         counted.append(found)
         return _finish(found, codes)
 

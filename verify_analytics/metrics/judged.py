@@ -91,6 +91,7 @@ def tally_sessions(
     *,
     cluster: str,
     top: int | None,
+    summed: Sequence[str] = (),
 ) -> Tally:
     """Do as `tally`, from the start of each session; `top` is of the split, and of nothing where there is none."""
     return tally(
@@ -103,6 +104,7 @@ def tally_sessions(
         context=(*CONTEXT_OF_SESSIONS, MISSING),
         top=top if by else None,
         of_sessions=True,
+        summed=summed,
     )
 
 

@@ -16,8 +16,8 @@ from verify_analytics import stats
 from verify_analytics.model.frames import Frame
 
 from .by import is_time, key
-from .clusters import ALONE, CLUSTER, by_cluster, with_cluster
-from .counting import CONTEXT, Context, Ints, context_of, groups_of, places_in, with_keys
+from .clusters import ALONE, CLUSTER, make_ups, with_cluster
+from .counting import CONTEXT, MISSING, Context, Ints, context_of, groups_of, places_in, with_keys
 from .engine import collected
 
 CATEGORY = "_category"
@@ -27,9 +27,17 @@ class Tally:
     """Counts by group and category; `groups` has one row per group, in reading order."""
 
     def __init__(
-        self, table: pd.DataFrame, by: Sequence[str], categories: Sequence[str], context: Context, rows: Frame
+        self,
+        table: pd.DataFrame,
+        by: Sequence[str],
+        categories: Sequence[str],
+        context: Context,
+        rows: Frame,
+        *,
+        kinds: Sequence[str] = (),
     ) -> None:
         self.context = context
+        self.kinds = tuple(kinds)
         self.by = by
         # The rows in their engine, with their keys and categories, for what is counted within clusters.
         self.frame = rows
@@ -47,16 +55,21 @@ class Tally:
     def total(self, names: Iterable[str]) -> Ints:
         """Count the units of each group in any of these categories."""
         found = np.zeros(len(self.groups), dtype=np.int64)
-        np.add.at(found, self.place, self._of(names) * self.weight)
+        np.add.at(found, self.place, self.of_clusters(names) * self.weight)
         return found
 
     def clusters(self, count: Iterable[str], n: Iterable[str]) -> stats.Clusters:
         """Sum up the clusters of each group: successes are units in `count`, trials those in `n`, which holds it."""
         return stats.clusters_of(
-            self._of(count), self._of(n), weights=self.weight, group=self.place, groups=len(self.groups)
+            self.of_clusters(count), self.of_clusters(n), weights=self.weight, group=self.place, groups=len(self.groups)
         )
 
-    def _of(self, names: Iterable[str]) -> Ints:
+    def sums(self, column: str) -> Ints:
+        """Give what a column of integers sums up to in a cluster; one value per row of the table."""
+        return self.table[column].to_numpy(dtype=np.int64)
+
+    def of_clusters(self, names: Iterable[str]) -> Ints:
+        """Count a cluster's units in any of these categories; one value per row of the table."""
         found = np.zeros(len(self.table), dtype=np.int64)
         for name in names:
             found += self.table[_column(name)].to_numpy(dtype=np.int64)
@@ -74,6 +87,8 @@ def tally(
     context: Sequence[str] = CONTEXT,
     top: int | None = None,
     of_sessions: bool = False,
+    kinds: Sequence[str] = (),
+    summed: Sequence[str] = (),
 ) -> Tally:
     """Count rows by split and category, in the engine, clusters of the same make-up together.
 
@@ -97,6 +112,10 @@ def tally(
         How many groups are kept apart.
     of_sessions
         Whether each row is a session.
+    kinds
+        Texts of few values by which rows that are alone in their cluster are counted, for `within_clusters`.
+    summed
+        Columns of integers that are summed up within each cluster, for `Tally.sums`.
 
     Raises
     ------
@@ -104,10 +123,9 @@ def tally(
         For a frame that was put together from readings with different `as_of`, patience or window.
     """
     named = frame.with_columns(category.alias(CATEGORY))
+    keyed = with_keys(with_cluster(named, cluster, of_sessions=of_sessions), by, started=started, top=top)
     flags = {name: nw.col(CATEGORY) == name for name in categories}
-    return tally_flags(
-        named, by, flags, started=started, cluster=cluster, context=context, top=top, of_sessions=of_sessions
-    )
+    return _tally(keyed, by, flags, context, told_by=[CATEGORY], kinds=kinds, summed=summed)
 
 
 def tally_flags(
@@ -119,13 +137,12 @@ def tally_flags(
     cluster: str,
     context: Sequence[str] = CONTEXT,
     top: int | None = None,
-    of_sessions: bool = False,
 ) -> Tally:
     """Count rows by split, and how many have each of some properties; a row may have several, or none.
 
     Parameters
     ----------
-    frame, by, started, cluster, context, top, of_sessions
+    frame, by, started, cluster, context, top
         As for `tally`.
     flags
         Each property by its name, true or false and never null. Of what is given to `Tally.total` and
@@ -136,23 +153,27 @@ def tally_flags(
     ArgumentError
         As for `tally`.
     """
-    keys = ["_all", *(key(name) for name in by)]
-    columns = [_column(name) for name in flags]
-    clustered = with_cluster(frame, cluster, of_sessions=of_sessions)
-    flagged = with_keys(clustered, by, started=started, top=top).with_columns(
-        nw.when(flag).then(nw.lit(1)).otherwise(nw.lit(0)).cast(nw.Int64).alias(_column(name))
-        for name, flag in flags.items()
-    )
-    table = collected(
-        by_cluster(flagged, keys, columns, context)
-        .group_by(*keys, *columns)
-        .agg(
-            nw.len().alias("rows"),
-            *(nw.col(f"{name}_min").min() for name in context),
-            *(nw.col(f"{name}_max").max() for name in context),
-        )
-    )
-    return Tally(_in_one_order(table), by, tuple(flags), context_of(table, context), flagged)
+    keyed = with_keys(with_cluster(frame, cluster), by, started=started, top=top)
+    return _tally(keyed, by, flags, context)
+
+
+def _tally(
+    keyed: Frame,
+    by: Sequence[str],
+    flags: Mapping[str, nw.Expr],
+    context: Sequence[str],
+    *,
+    told_by: Sequence[str] = (),
+    kinds: Sequence[str] = (),
+    summed: Sequence[str] = (),
+) -> Tally:
+    columns = {_column(name): flag for name, flag in flags.items()}
+    # What a filter took away may differ within a cluster of several sessions: it adds up, and is no reading.
+    readings = [name for name in context if name != MISSING]
+    keys = ["_all", *(key(name) for name in by), *readings]
+    sums = [*summed, *(name for name in context if name == MISSING)]
+    table = collected(make_ups(keyed, keys, columns, told_by=told_by, kinds=kinds, summed=sums))
+    return Tally(_in_one_order(table), by, tuple(flags), context_of(table, context), keyed, kinds=kinds)
 
 
 def _in_one_order(table: pd.DataFrame) -> pd.DataFrame:
@@ -174,54 +195,53 @@ class Within(NamedTuple):
     sizes: list[Ints]
 
 
-def within_clusters(
-    found: Tally, kinds: Sequence[str], count: Iterable[str], sizes: Collection[Iterable[str]]
-) -> Within:
+def within_clusters(found: Tally, count: Iterable[str], sizes: Collection[Iterable[str]]) -> Within:
     """Count units of each kind (an error code, say) within each cluster, beside the cluster's sizes.
 
     Parameters
     ----------
     found
-        What `tally` gave.
-    kinds
-        Columns of its rows that tell kinds apart; missing values are a kind.
+        What `tally` gave, asked for `kinds`; a missing value is a kind.
     count
         The categories that are told apart by kind.
     sizes
         For each denominator, its categories.
     """
-    # Missing values do not meet in a join: numbers and texts that do not occur stand for them.
-    joined = {f"_join_{name}": _filled(name) for name in found.by}
-    keys = ["_all", *(key(name) for name in found.by)]
-    keyed = found.frame.with_columns(
-        _counted=_any_of(count), **{f"_size_{i}": _any_of(names) for i, names in enumerate(sizes)}, **joined
-    )
     of_sizes = [f"_size_{i}" for i in range(len(sizes))]
-    told = [*keys, *kinds, "_counted", *of_sizes]
-    alone, others = keyed.filter(nw.col(ALONE)), keyed.filter(~nw.col(ALONE))
-    whole = (
-        others.group_by(*joined, CLUSTER)
-        .agg(nw.col(name).sum() for name in of_sizes)
-        .with_columns(nw.col(name).cast(nw.Int64) for name in of_sizes)
-    )
-    parts = (
-        others.filter(nw.col("_counted") == 1)
-        .select(*keys, *joined, CLUSTER, *kinds, "_counted")
-        .group_by(*keys, *joined, CLUSTER, *kinds)
-        .agg(nw.col("_counted").sum())
-        .with_columns(nw.col("_counted").cast(nw.Int64))
-    )
-    met = parts.join(whole, on=[*joined, CLUSTER], how="inner")
-    clusters = nw.concat([alone.filter(nw.col("_counted") == 1).select(*told), met.select(*told)])
-    table = collected(clusters.group_by(*told).agg(nw.len().alias("rows")))
-    table = _in_one_order(table)
+    told = [*(key(name) for name in found.by), *found.kinds, "_counted", *of_sizes, "rows"]
+    units = zip(["_counted", *of_sizes], [count, *sizes], strict=True)
+    alone = found.table.assign(**{name: found.of_clusters(names) for name, names in units})
+    alone = alone[alone[ALONE].astype(bool) & (alone["_counted"] > 0)]
+    table = _in_one_order(pd.concat([alone[told], _of_others(found, count, sizes)[told]], ignore_index=True))
     ints = {name: table[name].to_numpy(dtype=np.int64) for name in ("_counted", "rows", *of_sizes)}
     return Within(table, found.places(table), ints["_counted"], ints["rows"], [ints[name] for name in of_sizes])
 
 
-def _any_of(names: Iterable[str]) -> nw.Expr:
-    inside = nw.col(CATEGORY).is_in(list(names))
-    return nw.when(inside).then(nw.lit(1)).otherwise(nw.lit(0)).cast(nw.Int64)
+def _of_others(found: Tally, count: Iterable[str], sizes: Collection[Iterable[str]]) -> pd.DataFrame:
+    """Count units of each kind within clusters that may have several units."""
+    # Missing values do not meet in a join: numbers and texts that do not occur stand for them.
+    joined = {f"_join_{name}": _filled(name) for name in found.by}
+    keys = ["_all", *(key(name) for name in found.by)]
+    of_sizes = {f"_size_{i}": _one_of(names) for i, names in enumerate(sizes)}
+    others = found.frame.filter(~nw.col(ALONE)).with_columns(**joined, **of_sizes)
+    # Counted and not summed, as in `make_ups`.
+    whole = (
+        others.group_by(*joined, CLUSTER)
+        .agg(nw.col(name).count() for name in of_sizes)
+        .with_columns(nw.col(name).cast(nw.Int64) for name in of_sizes)
+    )
+    parts = (
+        others.filter(nw.col(CATEGORY).is_in(list(count)))
+        .group_by(*keys, *joined, CLUSTER, *found.kinds)
+        .agg(nw.len().alias("_counted"))
+    )
+    met = parts.join(whole, on=[*joined, CLUSTER], how="inner")
+    return collected(met.group_by(*keys, *found.kinds, "_counted", *of_sizes).agg(nw.len().alias("rows")))
+
+
+def _one_of(names: Iterable[str]) -> nw.Expr:
+    """Give 1 for a unit in any of these categories, and nothing for another, which is not counted."""
+    return nw.when(nw.col(CATEGORY).is_in(list(names))).then(nw.lit(1))
 
 
 def _filled(name: str) -> nw.Expr:

@@ -10,15 +10,16 @@ from narwhals.typing import IntoFrame
 from verify_analytics import stats
 from verify_analytics.errors import options_by_name
 
-from .by import SESSION_BY, By, checked_by, columns_of, key
-from .clusters import by_cluster, checked_cluster, cluster_columns
+from .by import SESSION_BY, By, checked_by, columns_of
+from .clusters import checked_cluster, cluster_columns
 from .counting import Ints, warn_if_cut, warn_if_stale
-from .engine import collected, opened
+from .engine import opened
 from .frames import in_long_form, split_and_total, tally_rows, with_context
 from .judged import (
     CLOCK_FAULTS,
     NEEDED,
     NOT_OBSERVABLE,
+    SEEN,
     of_source,
     tally_sessions,
     warn_if_blind,
@@ -26,7 +27,7 @@ from .judged import (
 )
 from .outcomes import LEFT_OUT
 from .sources import checked_sources, columns_of_source
-from .tally import CATEGORY, Tally
+from .tally import Tally
 
 # With which attempt: further ones are taken together.
 PLACES = ("1", "2", "3_or_later")
@@ -34,8 +35,9 @@ WAITED = "waited"
 VERIFIED = tuple(f"verified_{place}" for place in PLACES)
 # Verified, too, but at a time that cannot be.
 FAULTS = tuple(f"fault_{place}" for place in PLACES)
-SEEN = (WAITED, *VERIFIED, *FAULTS)
-CATEGORIES = (*LEFT_OUT, NOT_OBSERVABLE, *SEEN)
+JUDGED = (WAITED, *VERIFIED, *FAULTS)
+CATEGORIES = (*LEFT_OUT, NOT_OBSERVABLE, *JUDGED)
+ATTEMPTS_OF_VERIFIED = "_attempts_of_verified"
 
 COLUMNS = (
     *("source", "measure", "count", "n", "rate", "mean", "low", "high", "interval", "design_effect"),
@@ -138,7 +140,16 @@ def verification_rate(
 
     def measured(split: list[str]) -> pd.DataFrame:
         found = [
-            (each, tally_sessions(with_end(frame, each), split, _category(), CATEGORIES, cluster=cluster, top=top))
+            (
+                each,
+                tally_sessions(
+                    with_end(frame, each).with_columns(_attempts_of_verified()),
+                    *(split, _category(), CATEGORIES),
+                    cluster=cluster,
+                    top=top,
+                    summed=[ATTEMPTS_OF_VERIFIED],
+                ),
+            )
             for each in sources
         ]
         counted.extend(found)
@@ -149,7 +160,7 @@ def verification_rate(
     asked = counted[: len(sources)]
     warn_if_stale(asked[0][1].context, asked_by=asked_by)
     warn_if_cut(asked[0][1].context, asked_by=asked_by)
-    warn_if_blind(asked, SEEN, asked_by=asked_by)
+    warn_if_blind(asked, JUDGED, asked_by=asked_by)
     return made
 
 
@@ -159,6 +170,12 @@ def _category() -> nw.Expr:
     verified = nw.when(nw.col("_fault") == 1).then(wrong).otherwise(right)
     judged = nw.when(nw.col("_verified") == 1).then(verified).otherwise(nw.lit(WAITED))
     return nw.when(nw.col("_class").is_in([*LEFT_OUT, NOT_OBSERVABLE])).then(nw.col("_class")).otherwise(judged)
+
+
+def _attempts_of_verified() -> nw.Expr:
+    """Give the attempts that a verified session had made, and 0 for any other."""
+    verified = (nw.col("_class") == SEEN) & (nw.col("_verified") == 1)
+    return nw.when(verified).then(nw.col("_attempt")).otherwise(nw.lit(0)).cast(nw.Int64).alias(ATTEMPTS_OF_VERIFIED)
 
 
 def _by_attempt(names: Sequence[str]) -> nw.Expr:
@@ -172,8 +189,8 @@ def _parts(found: Tally, source: str) -> Iterator[pd.DataFrame]:
     verified = (*VERIFIED, *FAULTS)
     places = list(zip(VERIFIED, FAULTS, strict=True))
     rates: list[tuple[str, Sequence[str], Sequence[str]]] = [
-        ("verified", verified, SEEN),
-        ("first_attempt_conversion", places[0], SEEN),
+        ("verified", verified, JUDGED),
+        ("first_attempt_conversion", places[0], JUDGED),
     ]
     shares = [(f"verified_with_attempt_{name}", place, verified) for name, place in zip(PLACES, places, strict=True)]
     made = [
@@ -183,7 +200,7 @@ def _parts(found: Tally, source: str) -> Iterator[pd.DataFrame]:
     ]
     faults = found.total(FAULTS)
     for part in made:
-        yield of_source(part, found, source, SEEN).assign(clock_faults=faults)
+        yield of_source(part, found, source, JUDGED).assign(clock_faults=faults)
 
 
 def _mean_attempts(found: Tally, verified: Sequence[str]) -> pd.DataFrame:
@@ -217,19 +234,13 @@ def _mean_attempts(found: Tally, verified: Sequence[str]) -> pd.DataFrame:
 
 
 def _attempts_by_cluster(found: Tally, verified: Sequence[str]) -> tuple[Ints, Ints, Ints, Ints]:
-    """Sum up each cluster's attempts and verified sessions; clusters with the same sums are one row.
+    """Give each cluster's attempts and verified sessions; clusters with the same sums are one row, or several.
 
     Returns
     -------
     tuple
         The group, attempts, sessions, and how many clusters have these. One value each per row.
     """
-    keys = ["_all", *(key(name) for name in found.by)]
-    verified_ones = found.frame.filter(nw.col(CATEGORY).is_in(list(verified))).with_columns(
-        nw.col("_attempt").cast(nw.Int64), _size=nw.lit(1).cast(nw.Int64)
-    )
-    of_clusters = by_cluster(verified_ones, keys, ["_attempt", "_size"])
-    table = collected(of_clusters.group_by(*keys, "_attempt", "_size").agg(rows=nw.len()))
-    table = table.sort_values(list(table.columns), kind="stable", ignore_index=True)
-    attempts, size, rows = (table[name].to_numpy(dtype=np.int64) for name in ("_attempt", "_size", "rows"))
-    return found.places(table), attempts, size, rows
+    size = found.of_clusters(verified)
+    there = size > 0
+    return found.place[there], found.sums(ATTEMPTS_OF_VERIFIED)[there], size[there], found.weight[there]

@@ -157,6 +157,12 @@ OPERATIONS: dict[str, tuple[Operation, list[Any]]] = {
         lambda f: f.with_columns(_g=nw.lit(1)).with_columns(made=col("size").shift(2).over("_g", order_by="n")),
         [None, None, 10, None, 30, 40],
     ),
+    "how many of a group are known": (
+        lambda f: by_group(
+            f.with_columns(_big=nw.when(col("size") > 20).then(nw.lit(1))), col("_big").count().alias("made")
+        ).with_columns(col("made").cast(nw.Int64)),
+        [2, 0, 1],
+    ),
     "a count that runs": (
         lambda f: f.with_columns(_g=nw.lit(1)).with_columns(
             made=col("_g").cum_sum().over("_g", order_by="n").cast(nw.Int64)

@@ -115,7 +115,10 @@ SESSION_DEFAULTS: dict[str, Any] = {
     "callback_silence_until_us": None,
 }
 FLOATS = {"patience_seconds", "seconds_since_previous", "window_seconds"}
-INTS = {"attempt_sequence", "attempts_in_session", "lowest_sequence", "attempts", "attempts_before_verified"}
+INTS = {
+    *("attempt_sequence", "attempts_in_session", "lowest_sequence", "attempts", "attempts_before_verified"),
+    "attempts_missing",
+}
 
 
 def typed(rows: list[dict[str, Any]], defaults: dict[str, Any]) -> pd.DataFrame:

@@ -7,44 +7,62 @@ import pandas as pd
 import pytest
 
 from verify_analytics import metrics
-from verify_analytics.metrics.clusters import by_cluster, with_cluster
+from verify_analytics.metrics.clusters import make_ups, with_cluster
 
 UNITS: dict[str, list[Any]] = {
     "session_id": ["a", "b", "b", "c", "d"],
     "recipient_key": ["x", "x", "x", "y", None],
     "attempts_in_session": [1, 2, 2, 1, 2],
     "is_delivered": [1, 0, 1, 0, 1],
+    "letters": [3, 1, 4, 1, 5],
     "as_of_us": [7, 7, 7, 7, 7],
 }
 
 
-def summed(units: dict[str, list[Any]], cluster: str = "session") -> list[int]:
+def clusters_of(units: dict[str, list[Any]], cluster: str = "session", **options: Any) -> list[tuple[int, int]]:
+    """Give how many units of each cluster were delivered, and their letters together."""
     frame: Any = nw.from_native(pd.DataFrame(units).assign(_all=0))
-    made = by_cluster(with_cluster(frame, cluster), ["_all"], ["is_delivered"], ["as_of_us"]).to_native()
-    assert set(made["as_of_us_min"]) == set(made["as_of_us_max"]) == {7}
-    return sorted(made["is_delivered"])
+    flags = {"delivered": nw.col("is_delivered") == 1}
+    keys = ["_all", "as_of_us"]
+    made = make_ups(with_cluster(frame, cluster), keys, flags, summed=["letters"], **options).to_native()
+    assert set(made["as_of_us"]) == {7}
+    rows = zip(made["delivered"], made["letters"], made["rows"], strict=True)
+    return sorted((delivered, letters) for delivered, letters, times in rows for _ in range(times))
 
 
 def test_each_session_is_a_cluster() -> None:
-    assert summed(UNITS) == [0, 1, 1, 1]
+    assert clusters_of(UNITS) == [(0, 1), (1, 3), (1, 5), (1, 5)]
+
+
+def test_units_counted_by_what_flags_are_told_from_have_the_same_make_ups() -> None:
+    assert clusters_of(UNITS, told_by=["is_delivered"]) == clusters_of(UNITS)
+
+
+def test_those_alone_are_told_apart_by_kind_and_others_are_not() -> None:
+    frame: Any = nw.from_native(pd.DataFrame({**UNITS, "channel": ["sms", "sms", "voice", "voice", "sms"], "_all": 0}))
+    flags = {"delivered": nw.col("is_delivered") == 1}
+    made = make_ups(with_cluster(frame, "session"), ["_all"], flags, kinds=["channel"]).to_native()
+    alone = made[made["_alone"].astype(bool)]
+    assert sorted(zip(alone["channel"], alone["delivered"], strict=True)) == [("sms", 1), ("voice", 0)]
+    assert made.loc[~made["_alone"].astype(bool), "channel"].isna().all()
 
 
 def test_what_the_attempts_say_of_their_number_changes_no_sum() -> None:
     told = {name: values for name, values in UNITS.items() if name != "attempts_in_session"}
-    assert summed(told) == summed(UNITS)
+    assert clusters_of(told) == clusters_of(UNITS)
 
 
 def test_a_session_whose_number_of_attempts_is_missing_is_grouped() -> None:
-    assert summed({**UNITS, "attempts_in_session": [None, None, None, None, None]}) == summed(UNITS)
+    assert clusters_of({**UNITS, "attempts_in_session": [None, None, None, None, None]}) == clusters_of(UNITS)
 
 
 def test_a_session_that_a_filter_left_one_attempt_of_is_one_cluster() -> None:
     rest = {name: values[2:] for name, values in UNITS.items()}
-    assert summed(rest) == [0, 1, 1]
+    assert clusters_of(rest) == [(0, 1), (1, 4), (1, 5)]
 
 
 def test_recipients_are_grouped_however_many_attempts_their_sessions_have() -> None:
-    assert summed(UNITS, "recipient") == [0, 1, 2]
+    assert clusters_of(UNITS, "recipient") == [(0, 1), (1, 5), (2, 8)]
 
 
 @pytest.mark.parametrize("metric", [metrics.delivery_rate, metrics.error_codes], ids=lambda metric: metric.__name__)
