@@ -10,9 +10,14 @@ from narwhals.typing import IntoFrame
 from verify_analytics.errors import ArgumentError, SchemaError
 from verify_analytics.model.frames import Frame
 
+# Read where it is there, and not missed where it is not.
+WHERE_THERE = ("attempts_in_session",)
+
 
 def opened(frame: IntoFrame, columns: Sequence[str], *, asked_by: str, made_by: str) -> Frame:
-    """Take a dataframe of any engine, and make sure that what will be read is there.
+    """Take a dataframe of any engine, make sure that what will be read is there, and leave the other columns aside.
+
+    Every step names each column again: with fewer a plan is made sooner.
 
     Raises
     ------
@@ -34,7 +39,7 @@ def opened(frame: IntoFrame, columns: Sequence[str], *, asked_by: str, made_by: 
             f"{asked_by} needs the column{'s' * (len(missing) > 1)} {', '.join(missing)}, as {made_by} gives them; "
             f"there are: {', '.join(there)}"
         )
-    return opened_frame
+    return opened_frame.select(*columns, *(name for name in WHERE_THERE if name in there and name not in columns))
 
 
 def collected(frame: Any) -> pd.DataFrame:

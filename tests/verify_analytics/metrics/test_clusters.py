@@ -6,8 +6,12 @@ import narwhals as nw
 import pandas as pd
 import pytest
 
+from tests.verify_analytics.metrics.rows import AS_OF_US, START_US
 from verify_analytics import metrics
+from verify_analytics.errors import DoubtfulWarning
 from verify_analytics.metrics.clusters import make_ups, with_cluster
+from verify_analytics.metrics.engine import opened
+from verify_analytics.model.frames import names
 
 UNITS: dict[str, list[Any]] = {
     "session_id": ["a", "b", "b", "c", "d"],
@@ -72,3 +76,55 @@ def test_a_metric_is_the_same_whether_its_attempts_say_how_many_a_session_has(me
     attempts = attempts_of(rows)
     grouped = attempts.drop(columns="attempts_in_session")
     pd.testing.assert_frame_equal(metric(attempts, by="channel"), metric(grouped, by="channel"))
+
+
+def test_a_recipient_is_one_cluster_whatever_a_filter_took_of_its_sessions(sessions_of: Any) -> None:
+    ends = {"recipient_key": "x", "ended_us": START_US + 600_000_000, "app_first_us": 0, "app_last_us": AS_OF_US}
+    rows = [
+        {**ends, "session_id": f"s{i}", "verified_app_us": START_US + 9 if i % 2 else None, "attempts_missing": i % 3}
+        for i in range(6)
+    ]
+    others = [{**row, "recipient_key": "y", "session_id": f"t{i}"} for i, row in enumerate(rows[:2])]
+    frame = sessions_of([*rows, *others])
+    with pytest.warns(DoubtfulWarning, match="without all their attempts"):
+        found = metrics.verification_rate(frame, source="app", cluster="recipient")
+    whole = metrics.verification_rate(frame.assign(attempts_missing=0), source="app", cluster="recipient")
+    assert found["design_effect"].notna().any()
+    pd.testing.assert_frame_equal(found, whole)
+
+
+def test_the_mean_of_attempts_is_that_of_verified_sessions_however_many_others_their_recipients_have(
+    sessions_of: Any,
+) -> None:
+    seen = {"ended_us": START_US + 600_000_000, "app_first_us": 0, "app_last_us": AS_OF_US}
+    verified = [
+        {
+            **seen,
+            "session_id": f"s{i}",
+            "recipient_key": f"r{i}",
+            "verified_app_us": START_US + 9,
+            **attempts(1 + i % 2),
+        }
+        for i in range(40)
+    ]
+    waited = [{**seen, "session_id": f"w{i}", "recipient_key": f"r{i + 30}"} for i in range(20)]
+    young = [{**row, "session_id": f"y{row['session_id']}", "mature": False} for row in verified[:10]]
+    found, alone = (
+        metrics.verification_rate(sessions_of(rows), source="app", cluster="recipient")
+        for rows in ([*verified, *waited, *young], verified)
+    )
+    mean = ["count", "n", "mean", "low", "high"]
+    of_found, of_alone = (
+        frame.loc[frame["measure"] == "attempts_before_verification", mean] for frame in (found, alone)
+    )
+    pd.testing.assert_frame_equal(of_found, of_alone)
+    assert of_found["mean"].item() == 1.5
+
+
+def attempts(number: int) -> dict[str, int]:
+    return {"attempts": number, "attempts_before_verified": number, "highest_sequence": number}
+
+
+def test_what_says_that_a_session_is_alone_comes_through_the_door() -> None:
+    frame = opened(pd.DataFrame(UNITS), ["session_id"], asked_by="a metric", made_by="model.attempts")
+    assert names(frame) == ["session_id", "attempts_in_session"]
