@@ -55,6 +55,7 @@ def studied(where: Any) -> Any:
     )
 
 
+@pytest.mark.full
 def test_the_figures_of_a_report_are_those_of_the_whole(archive: list[str]) -> None:
     apart, whole = studied(archive), studied(str(SAMPLE / "callbacks.parquet"))
     assert apart.facts == whole.facts

@@ -87,7 +87,7 @@ def folder() -> Iterator[Path]:
 
 
 # These cost the same however small their data are.
-DEAR = {"report", "scale", "coverage", "refresh"}
+DEAR = {"report", "scale", "coverage", "refresh", "archive", "load"}
 
 
 @pytest.mark.parametrize(

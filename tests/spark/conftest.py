@@ -32,9 +32,9 @@ def cluster() -> Iterator[SparkCluster]:
 
 
 @pytest.fixture(scope="module")
-def spark(cluster: SparkCluster) -> Iterator[Any]:
-    """Give a session on it."""
-    made = cluster.session()
+def spark(cluster: SparkCluster, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """Give a session on it; plans are compiled in a full run."""
+    made = cluster.session(compiled=request.config.getoption("--full"))
     yield made
     made.stop()
 

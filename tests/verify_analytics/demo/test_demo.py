@@ -60,7 +60,14 @@ def test_a_place_that_is_no_report_is_refused_before_the_work(tmp_path: Path) ->
     assert (tmp_path / "demo" / "mine.txt").read_text() == "keep me"
 
 
-@pytest.mark.parametrize(("at", "ending"), [("1/5", signal.SIGINT), ("3/5", signal.SIGHUP), ("3/5", signal.SIGTERM)])
+@pytest.mark.parametrize(
+    ("at", "ending"),
+    [
+        ("1/5", signal.SIGINT),
+        ("3/5", signal.SIGTERM),
+        pytest.param("3/5", signal.SIGHUP, marks=pytest.mark.full),
+    ],
+)
 def test_an_interrupted_demo_leaves_nothing_running_and_nothing_lying(
     at: str, ending: signal.Signals, tmp_path: Path
 ) -> None:

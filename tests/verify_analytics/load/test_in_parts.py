@@ -36,7 +36,7 @@ def test_attempts_and_sessions_are_those_that_are_worked_out_at_once(tmp_path: P
     assert rows_of(kept.sessions, "session_id") == rows_of(sessions, "session_id")
 
 
-@pytest.mark.parametrize("kept_by_day", [False, True])
+@pytest.mark.parametrize("kept_by_day", [False, pytest.param(True, marks=pytest.mark.full)])
 @pytest.mark.usefixtures("small_parts")
 def test_the_silences_of_a_source_are_those_of_all_sessions(
     kept_by_day: bool, tmp_path: Path, rows_of: Any, archive: Any, monkeypatch: pytest.MonkeyPatch
@@ -60,6 +60,7 @@ def test_the_silences_of_a_source_are_those_of_all_sessions(
 
 
 @pytest.mark.usefixtures("small_parts")
+@pytest.mark.full
 def test_metrics_take_them_as_they_are(tmp_path: Path) -> None:
     attempts, sessions = at_once()
     kept = load.kept_attempts(SAMPLE, tmp_path, as_of=AS_OF)

@@ -174,7 +174,8 @@ def sessions_of() -> Build:
     return build
 
 
-@pytest.fixture(params=["pandas", "polars", "duckdb"])
+# Each metric is compared on every engine in `everywhere`; what is more than that, pandas is asked in a full run.
+@pytest.fixture(params=[pytest.param("pandas", marks=pytest.mark.full), "polars", "duckdb"])
 def engine(request: pytest.FixtureRequest) -> Iterator[Build]:
     """Carry a pandas frame into one engine."""
     if request.param != "duckdb":

@@ -134,6 +134,15 @@ TOLD_BY_SPLITS = {
     *("no attempt named", "unknown words", "conflicting facts", "a null in every column"),
     *("across midnight and the end of a month", "clocks that change"),
 }
+# By default half of them, and all at once in the test below them.
+TOLD_BY_OTHERS = {
+    "one row",
+    "all immature",
+    "only redeliveries",
+    "no attempt named",
+    "unknown words",
+    "clocks that change",
+}
 BY_DEFAULT = {(EVERYTHING, "duckdb"), ("nothing", "pandas")}
 
 
@@ -229,7 +238,11 @@ def attempts_in(given: Any) -> int:
 @pytest.mark.parametrize(
     ("name", "option"),
     [
-        pytest.param(name, option, marks=[pytest.mark.full] * ((option == SPLIT) != (name in TOLD_BY_SPLITS)))
+        pytest.param(
+            name,
+            option,
+            marks=[pytest.mark.full] * ((option == SPLIT) != (name in TOLD_BY_SPLITS) or name in TOLD_BY_OTHERS),
+        )
         for name in NAMES
         for option in (WHOLE, SPLIT)
     ],
