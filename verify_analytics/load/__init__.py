@@ -24,6 +24,7 @@ from verify_analytics.load.in_parts import Finished, finished_in
 from verify_analytics.load.known_reports import KnownReports, known_reports
 from verify_analytics.load.known_states import known_states, states_of
 from verify_analytics.load.mapping import Mapped, mapped
+from verify_analytics.load.ownfolder import own_folder, read_to_the_end
 from verify_analytics.load.places import Place, place_of
 from verify_analytics.load.settledlook import Look
 from verify_analytics.load.settling import Sources
@@ -150,7 +151,8 @@ def states(where: Any, *, as_of: str | datetime, callbacks: Any | None = None) -
     >>> model.finish(known, as_of="2026-10-29T00:00Z").columns[:3]
     ['key', 'is_attempt', 'provider']
     """
-    return states_of(where, lambda: _callbacks(where) if callbacks is None else callbacks, as_of=as_of)
+    with read_to_the_end(f"{where!r}", can_be_deleted="its folder 'states'"):
+        return states_of(where, lambda: _callbacks(where) if callbacks is None else callbacks, as_of=as_of)
 
 
 @options_by_name
@@ -172,8 +174,9 @@ def kept_attempts(
         ``patience`` and ``window``; whatever lies elsewhere is worked out at each call.
     folder
         Where files and their list ``settled.json`` are kept, some 140 bytes a callback. It can be deleted at any time,
-        and is made anew where it is damaged or of another archive. What an earlier call gave must not be read any more:
-        files that were replaced are gone.
+        and is made anew where it is torn or of another archive; where a file of it cannot be read for all that, delete
+        it. What an earlier call gave, here or in another process, must not be read any more: files that were replaced
+        are gone.
     as_of, patience
         As for ``model.attempts``.
     window
@@ -189,24 +192,26 @@ def kept_attempts(
     Raises
     ------
     NotFoundError, SchemaError, ArgumentError
-        As for `states`; for a dataframe; for a ``patience`` or ``window`` that cannot be read; for a folder that is an
-        archive.
+        As for `states`; for a dataframe; for a ``patience`` or ``window`` that cannot be read; for a folder that is a
+        file, an archive, or one that an archive fills.
     VerifyAnalyticsError
-        If the folder cannot be written. Whoever is stopped goes on where he was.
+        If a file cannot be read to its end, or the folder cannot be written. Whoever is stopped goes on where he was.
     """
+    kept_in = own_folder(folder)
     places = list(where) if isinstance(where, list | tuple) else [where]
     if any(place_of(place) is Place.FRAME for place in places):
         raise ArgumentError(
             f"{type(where).__name__} is a dataframe, and what is kept is made of places: give an archive, a store or a "
             "Parquet file, or use model.attempts and model.sessions"
         )
-    known = known_states(where, lambda: _callbacks(where), as_of=as_of)
-    told = (
-        KnownReports(None, {}, None, verifications(where))
-        if known.archive is None
-        else known_reports(places, known.archive)
-    )
-    return finished_in(folder, Sources(known, told, as_of), Look(pulse(where), patience, window))
+    with read_to_the_end(f"{where!r}, or what is kept of it,", can_be_deleted=f"the folder {str(kept_in)!r}"):
+        known = known_states(where, lambda: _callbacks(where), as_of=as_of)
+        told = (
+            KnownReports(None, {}, None, verifications(where))
+            if known.archive is None
+            else known_reports(places, known.archive)
+        )
+        return finished_in(kept_in, Sources(known, told, as_of), Look(pulse(where), patience, window))
 
 
 @options_by_name

@@ -14,9 +14,8 @@ from glob import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from verify_analytics.errors import ArgumentError
 from verify_analytics.load.connection import connection
-from verify_analytics.load.statefiles import MANIFEST, locked, replaced
+from verify_analytics.load.statefiles import locked, replaced
 from verify_analytics.model.apart import SETTLED_VERSION
 from verify_analytics.model.columns import STATES_VERSION
 
@@ -162,13 +161,9 @@ def alone(place: Path) -> Iterator[None]:
 
     Raises
     ------
-    ArgumentError
-        If it is an archive.
     OSError
         If it cannot be written.
     """
-    if (place / MANIFEST).exists():
-        raise ArgumentError(f"{str(place)!r} is an archive; give a folder of its own for what is worked out")
     place.mkdir(parents=True, exist_ok=True)
     descriptor = locked(place)
     try:

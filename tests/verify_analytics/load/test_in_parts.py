@@ -99,7 +99,7 @@ def test_a_folder_that_cannot_be_written_is_said_with_what_to_try(tmp_path: Path
     with pytest.raises(
         VerifyAnalyticsError, match=r"file.* could not be written: .*; give a folder on a disk with room"
     ):
-        load.kept_attempts(SAMPLE, tmp_path / "file", as_of=AS_OF)
+        load.kept_attempts(SAMPLE, tmp_path / "file" / "kept", as_of=AS_OF)
 
 
 def test_a_dataframe_is_no_place(tmp_path: Path) -> None:
