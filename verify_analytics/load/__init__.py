@@ -151,7 +151,7 @@ def states(where: Any, *, as_of: str | datetime, callbacks: Any | None = None) -
     >>> model.finish(known, as_of="2026-10-29T00:00Z").columns[:3]
     ['key', 'is_attempt', 'provider']
     """
-    with read_to_the_end(f"{where!r}", can_be_deleted="its folder 'states'"):
+    with read_to_the_end(can_be_deleted="the archive's folder 'states'"):
         return states_of(where, lambda: _callbacks(where) if callbacks is None else callbacks, as_of=as_of)
 
 
@@ -204,7 +204,7 @@ def kept_attempts(
             f"{type(where).__name__} is a dataframe, and what is kept is made of places: give an archive, a store or a "
             "Parquet file, or use model.attempts and model.sessions"
         )
-    with read_to_the_end(f"{where!r}, or what is kept of it,", can_be_deleted=f"the folder {str(kept_in)!r}"):
+    with read_to_the_end(can_be_deleted=f"the folder {str(kept_in)!r}"):
         known = known_states(where, lambda: _callbacks(where), as_of=as_of)
         told = (
             KnownReports(None, {}, None, verifications(where))

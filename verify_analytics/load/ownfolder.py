@@ -12,7 +12,10 @@ from verify_analytics.load.statefiles import FOLDER, MANIFEST
 # The folders that an archive fills, and the one that we fill in it.
 _FILLED = ("callbacks", "verifications", "pulse", FOLDER)
 # What DuckDB raises for reasons of its own; anything else comes of a file, and a damaged one has many names.
-_NO_DAMAGE = (duckdb.OutOfMemoryException, duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)
+_NO_DAMAGE = (
+    *(duckdb.OutOfMemoryException, duckdb.InterruptException),
+    *(duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException),
+)
 
 
 def own_folder(folder: str | Path) -> Path:
@@ -30,7 +33,7 @@ def own_folder(folder: str | Path) -> Path:
         raise ArgumentError(f"{str(place)!r} is a file; give a folder of its own for what is worked out")
     if (place / MANIFEST).exists():
         raise ArgumentError(f"{str(place)!r} is an archive; give a folder of its own for what is worked out")
-    whole = place.absolute()
+    whole = place.resolve()
     for archive in whole.parents:
         if (archive / MANIFEST).exists() and whole.relative_to(archive).parts[0] in _FILLED:
             raise ArgumentError(
@@ -41,13 +44,13 @@ def own_folder(folder: str | Path) -> Path:
 
 
 @contextmanager
-def read_to_the_end(of: str, *, can_be_deleted: str) -> Iterator[None]:
+def read_to_the_end(*, can_be_deleted: str) -> Iterator[None]:
     """Say in one sentence where the engine cannot read a file to its end.
+
+    What was given is not named: it may be a frame of rows, or an address with a password. The engine names the file.
 
     Parameters
     ----------
-    of
-        What is read, for the message.
     can_be_deleted
         What is made anew if it is not there.
 
@@ -62,6 +65,6 @@ def read_to_the_end(of: str, *, can_be_deleted: str) -> Iterator[None]:
         raise
     except duckdb.Error as error:
         raise VerifyAnalyticsError(
-            f"{of} could not be read to the end: {str(error).splitlines()[0]}. Is a file damaged? Of an archive "
+            f"the data could not be read to the end: {str(error).splitlines()[0]}. Is a file damaged? Of an archive "
             f"`collector archive --verify` says which; {can_be_deleted} can be deleted at any time and is made anew"
         ) from None

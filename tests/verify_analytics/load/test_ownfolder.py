@@ -1,11 +1,14 @@
 """What is kept has a folder of its own, and what cannot be read is told in a sentence."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
-from verify_analytics import load
+from tests.verify_analytics.conftest import arrow
+from verify_analytics import load, model
 from verify_analytics.errors import ArgumentError, VerifyAnalyticsError
 
 DAY = 86_400
@@ -42,7 +45,9 @@ def test_a_file_is_no_folder(one_day: Path, after: Any, tmp_path: Path) -> None:
     assert (tmp_path / "mine").read_text() == "keep me"
 
 
-@pytest.mark.parametrize("inside", ["callbacks", "callbacks/kept", "verifications", "pulse/kept", "states"])
+@pytest.mark.parametrize(
+    "inside", ["callbacks", "callbacks/kept", "verifications", "pulse/kept", "states", "x/../callbacks"]
+)
 def test_a_folder_that_the_archive_fills_is_refused_for_its_files_would_be_read_as_callbacks(
     inside: str, one_day: Path, after: Any
 ) -> None:
@@ -76,3 +81,27 @@ def test_a_damaged_part_of_the_archive_is_told_with_who_can_name_it(
     into = {"folder": tmp_path / "kept"} if ask is load.kept_attempts else {}
     with pytest.raises(VerifyAnalyticsError, match=r"to the end: .*`collector archive --verify` says which"):
         ask(one_day, **into, as_of=after(DAY))
+
+
+class Shy(pd.DataFrame):
+    """A frame that must not be printed: rows and addresses with passwords have no place in a message."""
+
+    def __repr__(self) -> str:
+        raise AssertionError("somebody printed what was given")
+
+
+def test_what_is_given_is_never_printed(callback: Any, after: Any) -> None:
+    rows = Shy(arrow([callback(0, "delivered", requested_at=0)], model.CALLBACKS).to_pandas())
+    assert len(load.states(rows, as_of=after(DAY))) == 1
+
+
+def test_a_damaged_part_is_told_without_the_addresses_of_the_places_beside_it(
+    one_day: Path, after: Any, tmp_path: Path
+) -> None:
+    beside = tmp_path / "secret.parquet"
+    shutil.copy(one_day / "callbacks" / "day=2026-09-01" / "part.parquet", beside)
+    part = one_day / "callbacks" / "day=2026-09-01" / "part.parquet"
+    part.write_bytes(part.read_bytes()[:60])
+    with pytest.raises(VerifyAnalyticsError, match="to the end") as told:
+        load.states([one_day, beside], as_of=after(DAY))
+    assert "secret" not in str(told.value)
