@@ -25,6 +25,9 @@ CLUSTER_STAMP = VENV / "cluster.json"
 CLUSTER_LOCK = ROOT / "requirements-cluster.lock"
 UV_LOCK = ROOT / "requirements-uv.lock"
 LOCKS = {"base": ROOT / "requirements.lock", "dev": ROOT / "requirements-dev.lock"}
+# Where Python is told to write no bytecode, as containers often tell it, each command would compile all packages anew,
+# which takes seconds. pip compiles what it installs; uv must be asked.
+COMPILED = "--compile-bytecode"
 # What the tests start that no Python package brings: Debian's package, and the command by which it is recognised.
 DEBIAN = {
     "chromium": "chromium",
@@ -129,14 +132,15 @@ def install(lock: str) -> None:
         say(f"installing {requirements.name} with uv")
         env = uv_environment()
         target: list[str | Path] = ["--python", PYTHON]
-        synced = call([uv, "pip", "sync", "--quiet", *target, "--require-hashes", requirements], quiet=True, env=env)
+        words: list[str | Path] = ["--quiet", COMPILED, *target, "--require-hashes", requirements]
+        synced = call([uv, "pip", "sync", *words], quiet=True, env=env)
         # uv carries the build backend, so the project itself installs offline.
         itself: list[str | Path] = ["install", "--quiet", "--offline", "--no-deps", "-e", ROOT]
         if synced == 0 and call([uv, "pip", *itself[:1], *target, *itself[1:]], quiet=True, env=env) == 0:
             return
         say("uv did not succeed")
     say(f"installing {requirements.name} with pip (slower)")
-    if call(pip("install", "--no-compile", "--require-hashes", "-r", requirements)):
+    if call(pip("install", "--require-hashes", "-r", requirements)):
         raise StopError(f"the packages of {requirements.name} could not be installed; see pip's own words above.")
     if call(pip("install", "--quiet", "--no-deps", "-e", ROOT)):
         raise StopError("the project itself could not be installed into .venv; see pip's own words above.")
@@ -171,7 +175,7 @@ def add_cluster() -> None:
     # Nothing is removed: the versions of what both locks hold are the same, which a test sees to.
     words: list[str | Path] = ["--quiet", "--require-hashes", "-r", CLUSTER_LOCK]
     uv = VENV / "bin" / "uv"
-    with_uv: list[str | Path] = [uv, "pip", "install", "--python", PYTHON, *words]
+    with_uv: list[str | Path] = [uv, "pip", "install", COMPILED, "--python", PYTHON, *words]
     if (not uv.exists() or call(with_uv, env=uv_environment())) and call(pip("install", *words), quiet=True):
         say("Spark could not be installed; the tests that need a cluster are skipped aloud")
         return
@@ -241,7 +245,8 @@ def test(rest: list[str]) -> int:
         return status
     say("tests" + (", the long fault and load runs too" if "--full" in rest else ""))
     workers = [] if chosen else ["-n", "2", "--dist", "loadfile"]
-    return call([PYTHON, "-m", "pytest", *workers, *rest])
+    # The tests start many processes; whatever the machine says, the project's own modules are compiled once.
+    return call([PYTHON, "-m", "pytest", *workers, *rest], env={"PYTHONDONTWRITEBYTECODE": ""})
 
 
 def quiet_lab() -> None:

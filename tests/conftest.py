@@ -9,6 +9,7 @@ from hypothesis import settings
 
 from tests.postgres import NoServerError, PostgresServer
 
+pytest_plugins = ["tests.built_report"]
 ROOT = Path(__file__).resolve().parent.parent
 # Whoever lands a change is judged by the change, not by a new draw of examples; a developer's run draws anew each time.
 settings.register_profile("ci", derandomize=True, database=None)

@@ -181,6 +181,7 @@ def archived(fortnight: Fortnight, tmp_path_factory: pytest.TempPathFactory) -> 
     return root, store
 
 
+@pytest.mark.full
 def test_an_archive_and_its_store_are_the_whole_store_at_any_moment(
     fortnight: Fortnight, archived: tuple[Path, Path]
 ) -> None:

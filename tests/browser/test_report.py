@@ -11,7 +11,6 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.chromium import NoBrowserError, Watched, browser, watched
-from verify_analytics import report
 
 ROOT = Path(__file__).resolve().parents[2]
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
@@ -22,11 +21,9 @@ A4 = {"width": "210mm", "height": "297mm"}
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The report of the sample."""
-    made = tmp_path_factory.mktemp("browser") / "report"
-    report.build(ROOT / "data" / "sample" / "callbacks.parquet", as_of="2026-10-29T00:00Z", out=made)
-    return made
+def folder(built: Path) -> Path:
+    """The report that all tests read."""
+    return built
 
 
 @pytest.fixture(scope="module")

@@ -151,6 +151,7 @@ def test_a_store_that_is_held_is_no_reason_for_a_restart(make_collector: Make, h
     assert collector.process.poll() is None
 
 
+@pytest.mark.full
 def test_a_writer_that_hangs_in_the_disk_says_nothing_until_it_is_through(make_collector: Make, heard: Manager) -> None:
     strace = shutil.which("strace")
     if strace is None:

@@ -37,6 +37,8 @@ def walk(folder: Path, *typed: str) -> str:
     return said
 
 
+# The demo and the README's own commands go the same way by default.
+@pytest.mark.full
 def test_the_readmes_road_ends_at_a_report(tmp_path: Path) -> None:
     walk(tmp_path, "collector init --public-host codes.example.com", road("README.md"))
     assert (tmp_path / "report" / "index.html").exists()

@@ -75,6 +75,29 @@ def test_pip_takes_over_where_uv_cannot_be_had(run: ModuleType, monkeypatch: pyt
     assert "-e" in calls[2]
 
 
+@pytest.mark.parametrize("has_uv", [True, False])
+def test_what_is_installed_is_compiled_whoever_installs_it(
+    run: ModuleType, monkeypatch: pytest.MonkeyPatch, has_uv: bool
+) -> None:
+    if has_uv:
+        (run.VENV / "bin" / "uv").touch()
+    asked: list[list[str]] = []
+
+    def remember(command: list[str | Path], **_: object) -> int:
+        asked.append([str(word) for word in command])
+        return 0
+
+    monkeypatch.setattr(run, "call", remember)
+    monkeypatch.setattr(run, "uv_environment", dict)
+    run.install("dev")
+    run.add_cluster()
+    locks = {str(run.LOCKS["dev"]), str(run.CLUSTER_LOCK)}
+    installing = [words for words in asked if locks & set(words)]
+    assert len(installing) == 2
+    # pip compiles unless it is told not to, uv does not unless it is told to.
+    assert all(("--compile-bytecode" in words) == has_uv and "--no-compile" not in words for words in installing)
+
+
 def test_spark_is_added_once_and_again_after_another_set_up(run: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     (run.VENV / "bin" / "uv").touch()
     asked: list[list[str]] = []

@@ -25,17 +25,17 @@ pytestmark = [
 KEPT = ("US", "GB", "IN")
 
 
-# These ask Spark most, and of the same columns as the others.
-DEAR = {"compare", "completeness", "funnel", "lawful_order", "receipt_trust", "retries", "transitions", "clock_faults"}
+# The four main metrics; Spark takes seconds for any.
+BY_DEFAULT = {"delivery_rate", "error_codes", "verification_rate", "time_to_verify"}
 
 
 def asked(*, filtered: bool) -> list[Any]:
-    """Give every metric with each of its options; by default the first of most, for Spark takes seconds for any."""
+    """Give every metric with each of its options; by default the first of few."""
     return [
         pytest.param(
             name,
             options,
-            marks=[pytest.mark.full] if number or filtered or name in DEAR else [],
+            marks=[pytest.mark.full] if number or filtered or name not in BY_DEFAULT else [],
             id=f"{name}-{number}",
         )
         for name, metric in REGISTRY.items()
@@ -84,6 +84,7 @@ def test_states_that_were_folded_apart_are_the_whole(read: Callable[..., Any]) -
     assert rows_of(model.merge(*parts), "key") == rows_of(model.fold(duckdb), "key")
 
 
+@pytest.mark.full
 def test_silences_and_a_story_are_the_same(read: Callable[..., Any]) -> None:
     found, expected = (rows_of(model.silences(read(engine).attempts), "from_us") for engine in ("spark", "duckdb"))
     assert found == expected
@@ -93,6 +94,7 @@ def test_silences_and_a_story_are_the_same(read: Callable[..., Any]) -> None:
     assert told[0]
 
 
+@pytest.mark.full
 def test_of_nothing_nothing_is_said(read: Callable[..., Any]) -> None:
     given = read("spark")
     attempts = model.attempts(given.callbacks.limit(0), as_of=AS_OF)

@@ -21,6 +21,9 @@ from verify_analytics.model.frames import WHOLE, Frame, beside, is_duckdb, names
 from verify_analytics.model.repeated import joined_where_repeated
 
 _TEXTS = tuple(fact for fact in FACTS if fact not in WHOLE)
+# In a row of `_by_texts` smallest and largest are the same text, and what names an attempt is its key.
+_ID = "CASE WHEN is_attempt THEN key END"
+_TOLD_BY = {f"{text}_max": f'"{text}"' for text in _TEXTS} | {"attempt_id": _ID, "attempt_id_max": _ID}
 _NEEDED = [column.name for column in with_microseconds(CALLBACKS)]
 
 
@@ -57,7 +60,7 @@ def opened_callbacks(callbacks: IntoFrame) -> Frame:
 def folded(callbacks: Frame) -> Frame:
     """Fold what `opened_callbacks` gave."""
     single = _states_of_callbacks(callbacks)
-    return joined_where_repeated(_by_texts(single)) if is_duckdb(single) else _joined(single)
+    return joined_where_repeated(_by_texts(single), _TOLD_BY) if is_duckdb(single) else _joined(single)
 
 
 def merge(states: IntoFrameT, *more: IntoFrameT) -> IntoFrameT:
@@ -102,17 +105,14 @@ def _by_texts(states: Frame) -> Frame:
     """Take the smallest and the largest by the texts that should not vary, and no text but those of error codes.
 
     A text is dear to hold as the smallest of a group so far, and cheap as what names the group. Almost every attempt
-    says the same in all its callbacks, and then this is its one row.
+    says the same in all its callbacks, and then this is its one row. What `_TOLD_BY` tells is left out.
     """
-    held = {name for text in _TEXTS for name in (text, f"{text}_max")} | {"is_attempt"}
+    held = {*_TEXTS, *_TOLD_BY, "is_attempt"}
     grouped = states.group_by(*_TEXTS).agg(
         *(nw.col(name).min() for name in SMALLEST if name not in held),
         *(nw.col(name).max() for name in LARGEST if name not in held),
     )
-    named = with_key(grouped).with_columns(
-        is_attempt=~nw.col("attempt_id").is_null(), **{f"{text}_max": nw.col(text) for text in _TEXTS}
-    )
-    return named.select(*STATES)
+    return with_key(grouped).with_columns(is_attempt=~nw.col("attempt_id").is_null())
 
 
 def with_key(callbacks: Frame) -> Frame:

@@ -16,7 +16,7 @@ from verify_analytics.errors import ArgumentError, SchemaError
 from verify_analytics.load import statefiles, statefold
 
 DAY = 86_400
-MORE = pytest.mark.parametrize("examples", [6, pytest.param(100, marks=pytest.mark.full)])
+MORE = pytest.mark.parametrize("examples", [4, pytest.param(100, marks=pytest.mark.full)])
 # Around the noon that histories begin at: the day before, that day, and the days after.
 MOMENTS = [-DAY, -40_000, 0, 3, 40_000, 43_199, 43_201, 60_000, DAY, DAY + 43_300, 3 * DAY, 9 * DAY]
 

@@ -14,7 +14,8 @@ from verify_analytics.errors import ArgumentError, SchemaError
 from verify_analytics.load import in_parts, settledfiles, settledlook, settledqueries, settling
 
 DAY = 86_400
-MORE = pytest.mark.parametrize("examples", [3, pytest.param(80, marks=pytest.mark.full)])
+OTHER_HARM = ("list of another format", "file gone", "hashes gone")
+MORE = pytest.mark.parametrize("examples", [2, pytest.param(80, marks=pytest.mark.full)])
 # Around the noon that histories begin at: that day, the next one, and one much later.
 MOMENTS = [0, 3, 300, 43_190, 43_210, DAY, 9 * DAY]
 PULSE = {"accepted": 0, "repeated": 0, "quarantined": 0, "refused": 0, "refused_by": "{}", "collector": "serve"}
@@ -221,7 +222,10 @@ def test_another_moment_patience_and_window_need_nothing_anew(
     assert found.sessions.project("window_seconds, patience_seconds").distinct().fetchall() == [(7200, 3600)]
 
 
-@pytest.mark.parametrize("harm", ["list torn", "list of another format", "file gone", "file torn", "hashes gone"])
+@pytest.mark.parametrize(
+    "harm",
+    ["list torn", "file torn", *(pytest.param(harm, marks=pytest.mark.full) for harm in OTHER_HARM)],
+)
 def test_what_is_not_whole_is_settled_again(
     harm: str, weeks: Any, callback: Any, after: Any, tmp_path: Path, rows_of: Any
 ) -> None:
@@ -313,7 +317,7 @@ def test_an_archive_is_no_place_for_what_is_worked_out(weeks: Any, after: Any) -
     assert set(weeks.path.iterdir()) - before <= {weeks.path / "states"}
 
 
-@pytest.mark.parametrize("groups", [0, 1, 8])
+@pytest.mark.parametrize("groups", [0, pytest.param(1, marks=pytest.mark.full), 8])
 def test_days_in_one_run_of_coverage_are_not_joined_with_minutes_and_say_the_same(
     groups: int, weeks: Any, after: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows_of: Any
 ) -> None:

@@ -12,6 +12,7 @@ import pytest
 from tests.verify_analytics.metrics.rows import AS_OF_US, MINUTE, START_US
 
 Build = Callable[..., Any]
+ENGINES = ("pandas", "polars", "duckdb")
 
 ATTEMPT_DEFAULTS: dict[str, Any] = {
     "key": None,
@@ -174,8 +175,8 @@ def sessions_of() -> Build:
     return build
 
 
-# Each metric is compared on every engine in `everywhere`; what is more than that, pandas is asked in a full run.
-@pytest.fixture(params=[pytest.param("pandas", marks=pytest.mark.full), "polars", "duckdb"])
+# Each metric is compared on other engines in `everywhere`; what is more than that, they are asked in a full run.
+@pytest.fixture(params=[pytest.param(name, marks=[pytest.mark.full] * (name != "polars")) for name in ENGINES])
 def engine(request: pytest.FixtureRequest) -> Iterator[Build]:
     """Carry a pandas frame into one engine."""
     if request.param != "duckdb":

@@ -11,7 +11,7 @@ from verify_analytics import model
 from verify_analytics.errors import ArgumentError, SchemaError
 
 # One example costs an engine much or little: planning a query of DuckDB takes longer than running it on five rows.
-EXAMPLES = {"pandas": 3, "pandas-arrow": 2, "polars": 16, "polars-lazy": 8, "duckdb": 2}
+EXAMPLES = {"pandas": 3, "pandas-arrow": 2, "polars": 12, "polars-lazy": 8, "duckdb": 2}
 MORE = pytest.mark.parametrize("times", [1, pytest.param(40, marks=pytest.mark.full)])
 
 

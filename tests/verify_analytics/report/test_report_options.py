@@ -6,12 +6,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from tests.built_report import AS_OF, write
 from verify_analytics import report
 from verify_analytics.report.drawing import Picture, Studio, Task, drawn
 from verify_analytics.report.readings import by_then
 from verify_analytics.report.sections import CHAPTERS
-
-from .conftest import AS_OF, write
 
 FEW = 10
 # No word of the page, of any chart or code, is made of these letters.

@@ -143,7 +143,7 @@ TOLD_BY_OTHERS = {
     "unknown words",
     "clocks that change",
 }
-BY_DEFAULT = {(EVERYTHING, "duckdb"), ("nothing", "pandas")}
+BY_DEFAULT = {(EVERYTHING, "duckdb")}
 
 
 @pytest.fixture(scope="module")

@@ -67,8 +67,8 @@ def by_every_engine(names: tuple[str, ...]) -> list[Any]:
     return [name if name in names else pytest.param(name, marks=pytest.mark.full) for name in OTHER_ENGINES]
 
 
-# By default two kinds of pandas whole and DuckDB filtered, by the last and richest options.
-@pytest.mark.parametrize("engine_name", by_every_engine(("pandas-numpy", "pandas-arrow")))
+# By default pandas whole and DuckDB filtered, by the last and richest options.
+@pytest.mark.parametrize("engine_name", by_every_engine(("pandas-numpy",)))
 def test_the_numbers_are_the_same(
     metric: Any, engine_name: str, read: Callable[..., Any], expected: Callable[..., pd.DataFrame]
 ) -> None:
