@@ -21,6 +21,7 @@ from verify_analytics.model.columns import STATES_VERSION
 FOLDER = "states"
 LIST = "states.json"
 MANIFEST = "manifest.json"
+_RESCUE = "bring it back from a copy, or move it away: the next run of `collector archive` writes it anew"
 ARCHIVE_VERSION = 1
 # So long files that a later list left out may still be read by who opened them before.
 SPARED_SECONDS = 24 * 60 * 60
@@ -81,7 +82,7 @@ def parts_of(archive: Path, table: str = "callbacks") -> dict[str, Part] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise SchemaError(f"the manifest of {str(archive)!r} cannot be read: {error}") from None
+        raise SchemaError(f"the manifest of {str(archive)!r} cannot be read ({error}): {_RESCUE}") from None
     if not isinstance(manifest, dict) or manifest.get("archive_version") != ARCHIVE_VERSION:
         return None
     try:
@@ -91,7 +92,9 @@ def parts_of(archive: Path, table: str = "callbacks") -> dict[str, Part] | None:
             if name.startswith(f"{table}/") and (archive / name).is_file()
         }
     except (AttributeError, KeyError, TypeError, ValueError):
-        raise SchemaError(f"the manifest of {str(archive)!r} does not name its parts as an archive does") from None
+        raise SchemaError(
+            f"the manifest of {str(archive)!r} does not name its parts as an archive does: {_RESCUE}"
+        ) from None
 
 
 def read(archive: Path, parts: Mapping[str, Part]) -> Kept:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 import narwhals as nw
+import numpy as np
 import pandas as pd
 
 from verify_analytics.errors import ArgumentError, near_name
@@ -24,6 +25,19 @@ ALL = "all"
 ROLES = ("first_choice", "resend", "fallback", "after_verified", "unknown")
 
 By = str | Iterable[str] | None
+
+
+def checked_totals(totals: object) -> bool:
+    """Give whether the rows of the whole are asked for.
+
+    Raises
+    ------
+    ArgumentError
+        For anything but true and false: the word ``"no"`` would count as yes.
+    """
+    if isinstance(totals, (bool, np.bool_)):
+        return bool(totals)
+    raise ArgumentError(f"totals is True or False; got {type(totals).__name__}")
 
 
 def checked_by(by: By, allowed: Sequence[str], *, grain: str, top: int | None = None) -> list[str]:

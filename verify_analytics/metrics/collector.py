@@ -15,7 +15,7 @@ from verify_analytics import stats
 from verify_analytics.errors import ArgumentError, DoubtfulWarning, near_name, options_by_name
 
 from .arrivals import looked_from
-from .by import ALL, PULSE_BY, By, checked_by, finished, in_order, is_time, key
+from .by import ALL, PULSE_BY, By, checked_by, checked_totals, finished, in_order, is_time, key
 from .counting import Context, Ints, moment, warn_if_stale, with_keys
 from .engine import collected
 from .gaps import gaps_between, pulse_rows
@@ -98,6 +98,7 @@ def collector_health(
     """
     asked_by = "metrics.collector_health"
     names = checked_by(by, PULSE_BY, grain="minutes of the collector")
+    is_whole_asked = checked_totals(totals)
     as_of_us = looked_from(as_of)
     # A minute that stands in the frame twice (files put together that overlap) is one.
     rows = pulse_rows(pulse, _COLUMNS, as_of_us=as_of_us).drop_duplicates(ignore_index=True)
@@ -105,7 +106,7 @@ def collector_health(
         _warn_of_nothing(asked_by)
         return _nothing(names, as_of_us)
     parts = [_measured(rows, names, pooled="")]
-    if totals and names:
+    if is_whole_asked and names:
         whole = _measured(rows, [], pooled=ALL)
         for name in reversed(names):
             values = [None] * len(whole) if is_time(name) else [ALL] * len(whole)

@@ -29,8 +29,12 @@ def opened(frame: IntoFrame, columns: Sequence[str], *, asked_by: str, made_by: 
     try:
         opened_frame: Frame = nw.from_native(frame)
     except TypeError as error:
+        # What `load.kept_attempts` gives holds both frames by the names of the functions that make them.
+        part = made_by.rpartition(".")[2]
+        hint = f", whose .{part} is one" if hasattr(frame, part) else ""
         raise ArgumentError(
-            f"{asked_by} takes the frame that {made_by} gives (pandas, Polars, DuckDB, …); got {type(frame).__name__}"
+            f"{asked_by} takes the frame that {made_by} gives (pandas, Polars, DuckDB, …); "
+            f"got {type(frame).__name__}{hint}"
         ) from error
     there = opened_frame.collect_schema().names()
     missing = [name for name in columns if name not in there]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from verify_analytics import stats
 
-from .by import ALL, OTHERS, is_time
+from .by import ALL, OTHERS, checked_totals, is_time
 from .counting import Context, Ints
 from .tally import Tally
 
@@ -120,9 +120,15 @@ def split_and_total(
         With the last columns `GROUP_COLUMNS`, as `with_shrinkage` has them; `pooled` is ``"others"`` for what `top`
         pooled, ``"all"`` for the whole, else empty. In the rows of the whole, text of the split is ``"all"`` and times
         are missing.
+
+    Raises
+    ------
+    ArgumentError
+        If `totals` is neither true nor false.
     """
+    is_whole_asked = checked_totals(totals)
     split = with_shrinkage(make(list(names)), names)
-    if not totals or not names:
+    if not is_whole_asked or not names:
         return split
     whole = with_shrinkage(make([]), [])
     # A column that the metric has by itself (a code's channel) stays: it says what the row is about.

@@ -1,5 +1,6 @@
 """Every public metric gives the same numbers wherever the data lie, also on what an analyst has cut and sorted."""
 
+import inspect
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -10,8 +11,9 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
-from verify_analytics import metrics
-from verify_analytics.errors import DoubtfulWarning
+from verify_analytics import load, metrics
+from verify_analytics.errors import ArgumentError, DoubtfulWarning
+from verify_analytics.load.in_parts import Finished
 from verify_analytics.metrics.definitions import DEFINITIONS, undefined
 
 # The simulator's application has a wrong clock now and then.
@@ -86,6 +88,22 @@ def test_the_numbers_of_a_filtered_frame_are_the_same(
     found, asked = metric.ask(read(engine_name, filtered=True), **options), expected(metric, options, True)
     assert len(asked) > 0 or metric.may_be_empty
     pd.testing.assert_frame_equal(found, asked, rtol=0, atol=1e-9)
+
+
+def test_a_word_in_place_of_true_or_false_is_refused(registry: Mapping[str, Any], read: Callable[..., Any]) -> None:
+    taking = [name for name in registry if "totals" in inspect.signature(getattr(metrics, name)).parameters]
+    assert len(taking) > 10
+    for name in taking:
+        with pytest.raises(ArgumentError, match="totals is True or False; got str"):
+            registry[name].ask(read("polars", filtered=False), totals="no")
+
+
+def test_who_gives_all_that_was_kept_is_told_which_part_is_meant() -> None:
+    kept: Any = Finished(*[load.connection().sql("SELECT 1 AS one")] * 2)
+    with pytest.raises(ArgumentError, match=r"got Finished, whose \.attempts is one"):
+        metrics.delivery_rate(kept)
+    with pytest.raises(ArgumentError, match=r"got Finished, whose \.sessions is one"):
+        metrics.verification_rate(kept)
 
 
 def test_every_metric_is_in_the_registry(registry: Mapping[str, Any]) -> None:
