@@ -1,5 +1,6 @@
 """Each benchmark runs to its end, prints its table and leaves nothing behind; how fast anything is, no test says."""
 
+import json
 import os
 import re
 import shutil
@@ -167,3 +168,19 @@ def test_the_processor_time_of_another_process_is_its_own() -> None:
             pass
         assert 0.02 < spent <= _load.cpu_seconds(child.pid) < spent + 0.1
         child.communicate()
+
+
+@pytest.mark.full
+def test_what_a_refresh_took_is_a_point_of_the_plot(tmp_path: Path) -> None:
+    figures, plot = tmp_path / "figures.jsonl", tmp_path / "plot.svg"
+    for words in (("refresh", *RUNS["refresh"], "--json", figures), ("scale", "--json", figures, "--plot", plot)):
+        command = [sys.executable, "-m", f"bench.{words[0]}", *map(str, words[1:])]
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment(tmp_path), capture_output=True, text=True, timeout=300, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    [line] = [json.loads(text) for text in figures.read_text().splitlines()]
+    assert line["callbacks"] > 0
+    assert line["way"] == "ours by day"
+    assert all(seconds > 0 for seconds in line["seconds"].values())
+    assert "<svg" in plot.read_text()

@@ -27,7 +27,9 @@ def own_folder(folder: str | Path) -> Path:
         If it is no path, a file, an archive, or a folder that an archive fills and reads.
     """
     if not isinstance(folder, str | Path) or not str(folder).strip():
-        raise ArgumentError(f"folder={folder!r} names no folder; give one of its own for what is worked out")
+        # Who gives a frame here must not see its rows in a message.
+        what = "an empty text" if isinstance(folder, str) else type(folder).__name__
+        raise ArgumentError(f"{what} names no folder; give one of its own for what is worked out")
     place = Path(folder)
     if place.exists() and not place.is_dir():
         raise ArgumentError(f"{str(place)!r} is a file; give a folder of its own for what is worked out")

@@ -1,15 +1,18 @@
 """What is kept has a folder of its own, and what cannot be read is told in a sentence."""
 
 import shutil
+import threading
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pandas as pd
 import pytest
 
 from tests.verify_analytics.conftest import arrow
 from verify_analytics import load, model
 from verify_analytics.errors import ArgumentError, VerifyAnalyticsError
+from verify_analytics.load.ownfolder import read_to_the_end
 
 DAY = 86_400
 
@@ -28,13 +31,18 @@ def harm(file: Path) -> None:
     file.write_bytes(whole[:4] + b"\xff" * 40 + whole[44:])
 
 
-@pytest.mark.parametrize("folder", [None, 5, "", "  "])
+@pytest.mark.parametrize(
+    "folder",
+    [None, 5, "", "  ", pd.DataFrame({"recipient_key": ["k:1"]})],
+    ids=["None", "5", "empty", "spaces", "frame"],
+)
 def test_what_names_no_folder_is_refused_before_anything_is_read(
     folder: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ArgumentError, match="names no folder; give one of its own"):
+    with pytest.raises(ArgumentError, match="names no folder; give one of its own") as refused:
         load.kept_attempts("not there", folder, as_of="2026-10-29T00:00Z")
+    assert "k:1" not in str(refused.value)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -105,3 +113,12 @@ def test_a_damaged_part_is_told_without_the_addresses_of_the_places_beside_it(
     with pytest.raises(VerifyAnalyticsError, match="to the end") as told:
         load.states([one_day, beside], as_of=after(DAY))
     assert "secret" not in str(told.value)
+
+
+def test_who_interrupts_is_told_of_no_damage() -> None:
+    ours = load.connection()
+    stop = threading.Timer(0.3, ours.interrupt)
+    stop.start()
+    with pytest.raises(duckdb.InterruptException), read_to_the_end(can_be_deleted="nothing"):
+        ours.execute("SELECT sum(a.range * b.range) FROM range(10_000_000) AS a, range(10_000_000) AS b")
+    stop.join()
