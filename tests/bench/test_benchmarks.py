@@ -49,7 +49,10 @@ SAID = {
     "stages": ["ledger and SQLite", "waitress and its threads", "the whole"],
     "incidence": [r"ours, grouped by weights, all +500 +\d+ +[\d.]+ +0\.\d+", r"rows take [\d.]+ times as long"],
     "report": [r"\nfold: attempts +[\d.]+ +[\d.]+ +[\d.]+%", r"\nmetric, all +[\d.]+", r"\ncompare, all "],
-    "load": [r"\nload\.callbacks +[\d.]+ s +[\d,]+ rows/s +[\d.]+×\nthe driver alone "],
+    "load": [
+        r"\nload\.callbacks +[\d.]+ s +[\d,]+ rows/s +[\d.]+×\nthe driver alone ",
+        r"\nthe server alone +[\d.]+ s ",
+    ],
     "refresh": [r"\n +2 +[\d,]+(?: +[\d.]+){8} +[\d.]+% +[\d.]+\n"],
     "scale": [r"\nours on DuckDB .* 1\.00 ", r"\nby hand in pandas ", r"\ndistinct attempts "],
     "speed": [r"500 sessions, time to verify", r"\npandas, .* +[\d.]+ +[\d.]+ +\d+%", r"\nDuckDB, "],
