@@ -37,7 +37,7 @@ def walk(folder: Path, *typed: str) -> str:
     return said
 
 
-# The demo and the README's own commands go the same way by default.
+# By default the demo, which goes most of this way, and the commands' own tests stand for it.
 @pytest.mark.full
 def test_the_readmes_road_ends_at_a_report(tmp_path: Path) -> None:
     walk(tmp_path, "collector init --public-host codes.example.com", road("README.md"))

@@ -28,6 +28,20 @@ def run(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleTy
     return module
 
 
+@pytest.fixture
+def asked(run: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """Note the commands that would be called; all of them succeed."""
+    noted: list[list[str]] = []
+
+    def remember(command: list[str | Path], **_: object) -> int:
+        noted.append([str(word) for word in command])
+        return 0
+
+    monkeypatch.setattr(run, "call", remember)
+    monkeypatch.setattr(run, "uv_environment", dict)
+    return noted
+
+
 def stamp(run: ModuleType, lock: str, digest: str | None = None) -> None:
     run.STAMP.write_text(json.dumps({"lock": lock, "digest": digest or run.digest(lock)}))
 
@@ -75,20 +89,29 @@ def test_pip_takes_over_where_uv_cannot_be_had(run: ModuleType, monkeypatch: pyt
     assert "-e" in calls[2]
 
 
-@pytest.mark.parametrize("has_uv", [True, False])
-def test_what_is_installed_is_compiled_whoever_installs_it(
-    run: ModuleType, monkeypatch: pytest.MonkeyPatch, has_uv: bool
+def test_the_tests_may_write_bytecode_whatever_the_machine_says(
+    run: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if has_uv:
-        (run.VENV / "bin" / "uv").touch()
-    asked: list[list[str]] = []
+    given: list[dict[str, str] | None] = []
 
-    def remember(command: list[str | Path], **_: object) -> int:
-        asked.append([str(word) for word in command])
+    def remember(_: list[str | Path], env: dict[str, str] | None = None) -> int:
+        given.append(env)
         return 0
 
     monkeypatch.setattr(run, "call", remember)
-    monkeypatch.setattr(run, "uv_environment", dict)
+    for step in ("set_up", "add_cluster", "add_debian_packages"):
+        monkeypatch.setattr(run, step, lambda *_: None)
+    run.test(["tests/house"])
+    # Python takes an empty word for none.
+    assert given == [{"PYTHONDONTWRITEBYTECODE": ""}]
+
+
+@pytest.mark.parametrize("has_uv", [True, False])
+def test_what_is_installed_is_compiled_whoever_installs_it(
+    run: ModuleType, asked: list[list[str]], has_uv: bool
+) -> None:
+    if has_uv:
+        (run.VENV / "bin" / "uv").touch()
     run.install("dev")
     run.add_cluster()
     locks = {str(run.LOCKS["dev"]), str(run.CLUSTER_LOCK)}
@@ -98,16 +121,10 @@ def test_what_is_installed_is_compiled_whoever_installs_it(
     assert all(("--compile-bytecode" in words) == has_uv and "--no-compile" not in words for words in installing)
 
 
-def test_spark_is_added_once_and_again_after_another_set_up(run: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_spark_is_added_once_and_again_after_another_set_up(
+    run: ModuleType, asked: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     (run.VENV / "bin" / "uv").touch()
-    asked: list[list[str]] = []
-
-    def remember(command: list[str | Path], **_: object) -> int:
-        asked.append([str(word) for word in command])
-        return 0
-
-    monkeypatch.setattr(run, "call", remember)
-    monkeypatch.setattr(run, "uv_environment", dict)
     # The tests' own Python has no pip, which is asked before a set-up.
     monkeypatch.setattr(run.subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 0))
     for _ in range(2):
